@@ -1,0 +1,30 @@
+//! Istio objects as operators write them: kinds, metadata, and the decoding of specs.
+//!
+//! An [`Object`] is a document whose envelope (`apiVersion`, `kind`, `metadata`) was understood;
+//! its `spec` is still plain JSON. [`decode`] turns the spec into a typed kind, keeps the path of
+//! every field that it does not know, and names the path of the field that it cannot read.
+
+mod decode;
+mod destination_rule;
+mod duration;
+mod gateway;
+mod kind;
+mod mesh_config;
+mod object;
+mod scalar;
+mod string_match;
+mod virtual_service;
+
+pub use decode::{DecodeError, Decoded, decode};
+pub use destination_rule::{DestinationRule, Subset};
+pub use duration::parse_duration;
+pub use gateway::{Gateway, Port, Server};
+pub use kind::Kind;
+pub use mesh_config::{MeshConfig, OutboundTrafficPolicy};
+pub use object::{Envelope, EnvelopeError, Location, Object, ObjectKey, Problem};
+pub use string_match::StringMatch;
+pub use virtual_service::{
+    Abort, Delay, Destination, DirectResponse, Fault, HeaderOperations, Headers, HttpMatch,
+    HttpRoute, Percent, PortSelector, Redirect, RegexRewrite, Retries, Rewrite, RouteDestination,
+    VirtualService,
+};

@@ -1,0 +1,59 @@
+//! Scalars as proto-JSON allows them: a number may arrive as a string or a float.
+
+use serde::{Deserialize, Deserializer, de};
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Int(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl Number {
+    fn whole(self) -> Result<i64, String> {
+        match self {
+            Number::Int(n) => Ok(n),
+            Number::Float(f) if f.fract() == 0.0 => Ok(f as i64),
+            Number::Float(f) => Err(format!("{f} is not a whole number")),
+            Number::Text(s) => s.parse().map_err(|_| format!("{s:?} is not a number")),
+        }
+    }
+}
+
+/// A whole number in the range of `T`, or absent.
+pub(super) fn optional<'de, D, T>(d: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<i64>,
+{
+    let Some(number) = Option::<Number>::deserialize(d)? else {
+        return Ok(None);
+    };
+    let whole = number.whole().map_err(de::Error::custom)?;
+    T::try_from(whole)
+        .map(Some)
+        .map_err(|_| de::Error::custom(format!("{whole} is out of range")))
+}
+
+/// A number with decimals, or absent.
+pub(super) fn optional_float<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+    Ok(match Option::<Number>::deserialize(d)? {
+        None => None,
+        Some(Number::Int(n)) => Some(n as f64),
+        Some(Number::Float(f)) => Some(f),
+        Some(Number::Text(s)) => Some(
+            s.parse()
+                .map_err(|_| de::Error::custom(format!("{s:?} is not a number")))?,
+        ),
+    })
+}
+
+/// A list that may be given as `null`.
+pub(super) fn list<'de, D, T>(d: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<Vec<T>>::deserialize(d)?.unwrap_or_default())
+}

@@ -1,0 +1,97 @@
+//! Marathon's REST and event JSON, reduced to the fields that the mesh needs.
+//!
+//! Unknown fields are skipped; absent and `null` are equal (old Marathons write many nulls).
+
+mod app;
+mod event;
+mod id;
+mod pod;
+
+use std::sync::Arc;
+
+pub use app::{
+    App, Container, Docker, HealthCheckResult, IpAddress, Network, PortDefinition, PortMapping,
+    Task, VersionInfo,
+};
+pub use event::{Affected, affected};
+pub use id::{TaskId, instance_of};
+pub use pod::{
+    Condition, ContainerSpec, ContainerStatus, EndpointSpec, EndpointStatus, NetworkStatus, Pod,
+    PodInstance, PodStatus,
+};
+
+/// Something that Marathon runs, with all that is known of its instances.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Workload {
+    App(Box<AppWorkload>),
+    Pod(Box<PodWorkload>),
+}
+
+/// An app with its tasks, and the older versions that some of them still run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppWorkload {
+    /// The latest version, with `tasks` embedded.
+    pub app: App,
+    /// Other versions that tasks run, by `version`.
+    pub versions: Vec<Arc<App>>,
+}
+
+/// A pod with its instances, and the older versions that some of them still run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodWorkload {
+    /// The status, whose `spec` is the latest version.
+    pub status: PodStatus,
+    /// Other versions that instances run, by `version`.
+    pub versions: Vec<Arc<Pod>>,
+}
+
+/// Apps and pods share one tree of ids, yet they are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WorkloadKind {
+    App,
+    Pod,
+}
+
+/// The name of a workload within one Marathon.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkloadKey {
+    pub kind: WorkloadKind,
+    /// Absolute: `/shop/reviews`.
+    pub id: Arc<str>,
+}
+
+// === impl Workload ===
+
+impl Workload {
+    pub fn key(&self) -> WorkloadKey {
+        match self {
+            Workload::App(w) => WorkloadKey {
+                kind: WorkloadKind::App,
+                id: w.app.id.as_str().into(),
+            },
+            Workload::Pod(w) => WorkloadKey {
+                kind: WorkloadKind::Pod,
+                id: w.status.id.as_str().into(),
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for WorkloadKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            WorkloadKind::App => "app",
+            WorkloadKind::Pod => "pod",
+        };
+        write!(f, "{kind} {}", self.id)
+    }
+}
+
+/// `null`, like an absent field, is the default.
+fn nullable<'de, D, T>(d: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de> + Default,
+{
+    Ok(<Option<T> as serde::Deserialize>::deserialize(d)?.unwrap_or_default())
+}

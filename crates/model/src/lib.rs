@@ -1,0 +1,39 @@
+//! What the mesh means: services, endpoints, routes, proxies, World.
+//!
+//! Values only: no JSON, no sockets, no Envoy. A value that exists is valid; `index` is where
+//! foreign documents become values of this crate, and `envoy` is where they become messages.
+//!
+//! ```text
+//! Gateway ──┐                      ┌─► Service ─► Endpoint ─► Instance
+//!           ├─► VirtualService ────┤                 ▲
+//! Proxy ────┘                      └─► DestinationRule (subsets: labels of instances)
+//! ```
+
+pub mod change;
+pub mod destination_rule;
+pub mod diagnostic;
+pub mod endpoint;
+pub mod gateway;
+pub mod instance;
+pub mod labels;
+pub mod mesh;
+pub mod name;
+pub mod protocol;
+pub mod proxy;
+pub mod route;
+pub mod service;
+pub mod world;
+
+pub use change::ChangeSet;
+pub use destination_rule::{DestinationRule, Subset};
+pub use diagnostic::{Diagnostic, Location, ObjectRef, Severity};
+pub use endpoint::{Endpoint, Health, Locality, Reach};
+pub use gateway::{Gateway, Server, ServerHost};
+pub use instance::{Instance, InstanceId, InstancePort};
+pub use labels::Labels;
+pub use mesh::{Mesh, OutboundPolicy};
+pub use name::{Hostname, InvalidHostname};
+pub use protocol::Protocol;
+pub use proxy::{Capture, Proxy, Role};
+pub use service::{Port, Service, ServicePort};
+pub use world::World;

@@ -1,0 +1,50 @@
+//! The World: all that is true at one moment, immutable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::route::VirtualService;
+use crate::{
+    DestinationRule, Diagnostic, Endpoint, Gateway, Hostname, Instance, InstanceId, Mesh, Service,
+    ServicePort,
+};
+
+/// A consistent state of the mesh. Whoever holds one sees no change; the next state is another World.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct World {
+    /// Grows by one with every published state.
+    pub generation: u64,
+    pub mesh: Arc<Mesh>,
+    pub services: Arc<BTreeMap<Hostname, Arc<Service>>>,
+    /// Sorted by instance. A service port without instances has an empty list.
+    pub endpoints: Arc<BTreeMap<ServicePort, Arc<[Endpoint]>>>,
+    pub instances: Arc<BTreeMap<InstanceId, Arc<Instance>>>,
+    /// In order of precedence: oldest first, then by name and namespace.
+    pub virtual_services: Arc<[Arc<VirtualService>]>,
+    /// In order of precedence; at most one for each host.
+    pub destination_rules: Arc<[Arc<DestinationRule>]>,
+    /// In order of precedence.
+    pub gateways: Arc<[Arc<Gateway>]>,
+    /// Sorted.
+    pub diagnostics: Arc<[Diagnostic]>,
+}
+
+// === impl World ===
+
+impl World {
+    pub fn endpoints_of(&self, host: &Hostname, port: u16) -> &[Endpoint] {
+        let key = ServicePort {
+            host: host.clone(),
+            port,
+        };
+        self.endpoints.get(&key).map_or(&[], |list| list)
+    }
+
+    /// The rule that applies to a host: the most specific alone, without inheritance from wider ones.
+    pub fn destination_rule(&self, host: &Hostname) -> Option<&Arc<DestinationRule>> {
+        self.destination_rules
+            .iter()
+            .filter(|rule| rule.host.covers(host))
+            .max_by_key(|rule| rule.host.specificity())
+    }
+}
