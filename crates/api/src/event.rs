@@ -15,7 +15,7 @@ pub type SourceId = Arc<str>;
 
 /// A thing that a source can name.
 pub trait Keyed {
-    type Key: Ord + Clone;
+    type Key: Ord + Clone + std::fmt::Debug;
 
     /// The name under which the source will later change or delete it.
     fn key(&self) -> Self::Key;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use app::{
     App, Container, Docker, HealthCheckResult, IpAddress, Network, PortDefinition, PortMapping,
-    Task, VersionInfo,
+    ReadinessCheckResult, Task, VersionInfo,
 };
 pub use event::{Affected, affected};
 pub use id::{TaskId, instance_of};

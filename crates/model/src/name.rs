@@ -54,8 +54,7 @@ impl Hostname {
             Some("") => true,
             // `.suffix`, so that `*.a.b` covers `x.a.b` and `*.x.a.b` but not `a.b`.
             Some(suffix) => {
-                other.0.len() > suffix.len() && other.0.ends_with(suffix) && *self.0 != *other.0
-                    || *self.0 == *other.0
+                self == other || other.0.len() > suffix.len() && other.0.ends_with(suffix)
             }
             None => *self.0 == *other.0,
         }

@@ -25,6 +25,20 @@ pub struct App {
     pub tasks: Vec<Task>,
     #[serde(deserialize_with = "nullable")]
     pub health_checks: Vec<serde_json::Value>,
+    /// The deployments in flight that concern the app.
+    #[serde(deserialize_with = "nullable")]
+    pub deployments: Vec<serde_json::Value>,
+    /// Present during deployments only, for tasks whose readiness is being checked.
+    #[serde(deserialize_with = "nullable")]
+    pub readiness_check_results: Vec<ReadinessCheckResult>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReadinessCheckResult {
+    #[serde(deserialize_with = "nullable")]
+    pub task_id: String,
+    pub ready: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

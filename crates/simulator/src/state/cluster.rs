@@ -1,0 +1,241 @@
+//! The pretended Mesos agents: host ports and addresses, given and returned.
+//!
+//! Numbers are handed out in a circle, so that a port or address is not
+//! reused as long as another one is free: clients must see new ones after a
+//! restart.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+
+use super::instance::{Address, Instance};
+use crate::options::{self, Options};
+use crate::spec::{NetworkMode, Spec};
+
+/// All agents and networks.
+pub(crate) struct Cluster {
+    agents: Vec<Agent>,
+    networks: Vec<(String, Pool<u32>)>,
+    bridge_name: String,
+}
+
+/// An agent with what is left of it.
+pub(crate) struct Agent {
+    pub(crate) id: String,
+    pub(crate) options: options::Agent,
+    ports: Pool<u16>,
+    bridge: Pool<u32>,
+    /// Launches that hold resources here.
+    load: usize,
+}
+
+/// Resources for one launch of an instance.
+pub(crate) struct Placement {
+    pub(crate) agent: usize,
+    /// Per container, aligned with its ports.
+    pub(crate) host_ports: Vec<Vec<Option<u16>>>,
+    pub(crate) addresses: Vec<Address>,
+}
+
+impl Cluster {
+    pub(crate) fn new(options: &Options, master: &str) -> Cluster {
+        let agent = |(i, agent): (usize, &options::Agent)| Agent {
+            id: format!("{master}-S{i}"),
+            options: agent.clone(),
+            ports: Pool::new(agent.host_ports.clone()),
+            bridge: addresses(agent.bridge, 254),
+            load: 0,
+        };
+        let network = |n: &options::Network| (n.name.clone(), addresses(n.base, 65_534));
+        Cluster {
+            agents: options.agents.iter().enumerate().map(agent).collect(),
+            networks: options.networks.iter().map(network).collect(),
+            bridge_name: options.bridge_name.clone(),
+        }
+    }
+
+    pub(crate) fn agent(&self, index: usize) -> &Agent {
+        &self.agents[index]
+    }
+
+    /// The indices of all agents.
+    pub(crate) fn agents(&self) -> std::ops::Range<usize> {
+        0..self.agents.len()
+    }
+
+    /// Takes ports and addresses for `spec` on one agent, or nothing at all.
+    pub(crate) fn take(&mut self, agent: usize, spec: &Spec) -> Option<Placement> {
+        let host_ports = self.agents[agent].take_ports(spec)?;
+        let mut addresses = Vec::new();
+        for network in &spec.shape.networks {
+            match self.take_address(agent, network) {
+                Some(address) => addresses.push(address),
+                None => {
+                    self.give_back(agent, host_ports.iter().flatten().flatten(), &addresses);
+                    return None;
+                }
+            }
+        }
+        self.agents[agent].load += 1;
+        Some(Placement {
+            agent,
+            host_ports,
+            addresses,
+        })
+    }
+
+    fn take_address(&mut self, agent: usize, network: &NetworkMode) -> Option<Address> {
+        let (name, ip) = match network {
+            NetworkMode::Container(name) if *name == self.bridge_name => {
+                return self.take_address(agent, &NetworkMode::Bridge);
+            }
+            NetworkMode::Host => (None, self.agents[agent].options.ip),
+            NetworkMode::Bridge => {
+                let ip = self.agents[agent].bridge.take()?;
+                (Some(&self.bridge_name), IpAddr::from(Ipv4Addr::from(ip)))
+            }
+            NetworkMode::Container(name) => {
+                let (name, pool) = self.networks.iter_mut().find(|(n, _)| n == name)?;
+                (Some(&*name), IpAddr::from(Ipv4Addr::from(pool.take()?)))
+            }
+        };
+        Some(Address {
+            network: name.cloned(),
+            ip,
+        })
+    }
+
+    /// Takes back what an ended launch held; at most once, since it forgets.
+    pub(crate) fn release(&mut self, instance: &mut Instance) {
+        let addresses = std::mem::take(&mut instance.addresses);
+        let tasks = instance.tasks.iter_mut();
+        let ports: Vec<u16> = tasks
+            .flat_map(|t| t.host_ports.drain(..).flatten())
+            .collect();
+        // Every launch has an address, be it that of the agent.
+        if let Some(agent) = instance.agent.filter(|_| !addresses.is_empty()) {
+            self.agents[agent].load -= 1;
+            self.give_back(agent, ports.iter(), &addresses);
+        }
+    }
+
+    fn give_back<'a>(
+        &mut self,
+        agent: usize,
+        ports: impl Iterator<Item = &'a u16>,
+        addresses: &[Address],
+    ) {
+        ports.for_each(|port| self.agents[agent].ports.give_back(*port));
+        for address in addresses {
+            let (Some(name), IpAddr::V4(ip)) = (&address.network, address.ip) else {
+                continue;
+            };
+            match self.networks.iter_mut().find(|(n, _)| n == name) {
+                Some((_, pool)) => pool.give_back(ip.to_bits()),
+                None => self.agents[agent].bridge.give_back(ip.to_bits()),
+            }
+        }
+    }
+}
+
+impl Agent {
+    /// The number of instances that are placed here.
+    pub(crate) fn load(&self) -> usize {
+        self.load
+    }
+
+    fn take_ports(&mut self, spec: &Spec) -> Option<Vec<Vec<Option<u16>>>> {
+        let wanted = spec.shape.containers.iter().flat_map(|c| &c.ports);
+        let wanted: Vec<Option<u16>> = wanted.map(|p| p.host_port).collect();
+        let fixed = || wanted.iter().flatten().filter(|p| **p != 0);
+        if !fixed().all(|port| self.ports.is_free(*port)) {
+            return None;
+        }
+        fixed().for_each(|port| self.ports.reserve(*port));
+        let taken: Vec<Option<Option<u16>>> = wanted
+            .iter()
+            .map(|port| match port {
+                Some(0) => self.ports.take().map(Some),
+                other => Some(*other),
+            })
+            .collect();
+        if taken.iter().any(Option::is_none) {
+            let held = taken.iter().flatten().flatten();
+            held.for_each(|port| self.ports.give_back(*port));
+            return None;
+        }
+        let mut taken = taken.into_iter().flatten();
+        let containers = spec.shape.containers.iter();
+        Some(
+            containers
+                .map(|c| taken.by_ref().take(c.ports.len()).collect())
+                .collect(),
+        )
+    }
+}
+
+fn addresses(base: Ipv4Addr, last: u32) -> Pool<u32> {
+    Pool::new(base.to_bits().saturating_add(2)..=base.to_bits().saturating_add(last))
+}
+
+/// Numbers from a range, handed out in a circle.
+struct Pool<N> {
+    range: RangeInclusive<N>,
+    last: Option<N>,
+    used: BTreeSet<N>,
+}
+
+impl<N: Copy + Ord> Pool<N>
+where
+    RangeInclusive<N>: Iterator<Item = N> + Clone,
+{
+    fn new(range: RangeInclusive<N>) -> Pool<N> {
+        Pool {
+            range,
+            last: None,
+            used: BTreeSet::new(),
+        }
+    }
+
+    fn take(&mut self) -> Option<N> {
+        let start = self.last.unwrap_or(*self.range.start());
+        let after = (start..=*self.range.end()).filter(|n| Some(*n) != self.last);
+        let mut circle = after.chain(self.range.clone());
+        let free = circle.find(|n| !self.used.contains(n))?;
+        self.last = Some(free);
+        self.used.insert(free);
+        Some(free)
+    }
+
+    /// A number that was asked for by name need not be in the range: Mesos
+    /// offers what the operator configured, and tests ask for what they like.
+    fn reserve(&mut self, number: N) {
+        self.used.insert(number);
+    }
+
+    fn is_free(&self, number: N) -> bool {
+        !self.used.contains(&number)
+    }
+
+    fn give_back(&mut self, number: N) {
+        self.used.remove(&number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_go_round_before_they_reuse() {
+        let mut pool = Pool::new(1u16..=3);
+        assert_eq!(pool.take(), Some(1));
+        pool.give_back(1);
+        assert_eq!(pool.take(), Some(2));
+        pool.reserve(3);
+        assert_eq!(pool.take(), Some(1));
+        assert_eq!(pool.take(), None);
+        pool.give_back(3);
+        assert_eq!(pool.take(), Some(3));
+    }
+}

@@ -1,0 +1,267 @@
+//! The life of an instance, one step at a time.
+//!
+//! ```text
+//! Scheduled ─► Provisioned ─► Staging ─► Starting ─► Running ─► (healthy)
+//!     ▲                                                 │
+//!     └── same id, next incarnation ◄─ Failed ◄─────────┤
+//!                     forgotten ◄─ Killed ◄─ Killing ◄──┘
+//! ```
+
+use std::sync::Arc;
+
+use super::State;
+use super::cluster::Placement;
+use super::instance::{Condition, Goal, Health, Instance, Task};
+use super::{clock::Stamp, ids};
+use crate::options::{Kill, Launch};
+use crate::spec::{Constraint, Spec};
+
+/// The road to a running task.
+const STAGES: [Condition; 4] = [
+    Condition::Provisioned,
+    Condition::Staging,
+    Condition::Starting,
+    Condition::Running,
+];
+
+impl State {
+    /// Adds an instance that waits for an agent.
+    pub(crate) fn schedule(&mut self, spec: &Arc<Spec>) {
+        let key = self.next_instance;
+        self.next_instance += 1;
+        let instance = Instance {
+            key,
+            id: self.ids.instance(&spec.id),
+            spec: spec.clone(),
+            incarnation: 0,
+            condition: Condition::Scheduled,
+            goal: Goal::Running,
+            since: self.clock.now(),
+            agent: None,
+            tasks: Vec::new(),
+            addresses: Vec::new(),
+            addresses_known: false,
+            kill_requested: false,
+        };
+        self.instances.insert(key, instance);
+        self.members.entry(spec.id.clone()).or_default().insert(key);
+        self.publish_instance(key);
+    }
+
+    /// Gives an instance up. Marathon tells of the new goal by an event with
+    /// the old condition.
+    pub(crate) fn decommission(&mut self, key: u64) {
+        if let Some(instance) = self.instances.get_mut(&key) {
+            instance.goal = Goal::Decommissioned;
+            self.publish_instance(key);
+        }
+    }
+
+    /// One step of one instance; false when it has come to rest.
+    pub(super) fn step_instance(&mut self, key: u64) -> bool {
+        let Some(instance) = self.instances.get(&key) else {
+            return false;
+        };
+        let stopping = instance.goal == Goal::Decommissioned || instance.kill_requested;
+        match instance.condition {
+            Condition::Scheduled if stopping => self.forget(key),
+            Condition::Scheduled => self.provision(key),
+            condition if condition.is_terminal() => self.after_end(key),
+            _ if stopping => self.step_kill(key),
+            _ => self.step_launch(key) || self.step_health(key),
+        }
+    }
+
+    fn provision(&mut self, key: u64) -> bool {
+        // A launch always takes the latest version of its run spec.
+        let id = &self.instances[&key].spec.id;
+        let Some(spec) = self.run_specs.get(id).map(|r| r.current.clone()) else {
+            return false;
+        };
+        let Some(placement) = self.place(&spec) else {
+            self.homeless.insert(key);
+            return false;
+        };
+        let now = self.clock.now();
+        if let Some(instance) = self.instances.get_mut(&key) {
+            instance.spec = spec;
+            provision(instance, placement, now);
+        }
+        self.publish_instance(key);
+        true
+    }
+
+    /// The agent with the fewest instances of the same spec, then of any.
+    fn place(&mut self, spec: &Spec) -> Option<Placement> {
+        let mut same = vec![0usize; self.cluster.agents().len()];
+        let siblings = self
+            .instances_of(&spec.id)
+            .filter(|i| i.condition.is_active());
+        siblings
+            .filter_map(|i| i.agent)
+            .for_each(|agent| same[agent] += 1);
+        let mut candidates: Vec<_> = self
+            .cluster
+            .agents()
+            .filter(|agent| self.allows(spec, *agent, same[*agent]))
+            .map(|agent| (same[agent], self.cluster.agent(agent).load(), agent))
+            .collect();
+        candidates.sort_unstable();
+        let mut agents = candidates.into_iter().map(|(_, _, agent)| agent);
+        agents.find_map(|agent| self.cluster.take(agent, spec))
+    }
+
+    fn allows(&self, spec: &Spec, agent: usize, same: usize) -> bool {
+        let hostname = &self.cluster.agent(agent).options.hostname;
+        spec.shape.placement.iter().all(|c| match c {
+            Constraint::On(host) => host == hostname,
+            Constraint::Unique => same == 0,
+        })
+    }
+
+    /// Moves the task that lags behind the others one stage further.
+    fn step_launch(&mut self, key: u64) -> bool {
+        let tasks = self.instances[&key].tasks.iter().enumerate();
+        let staged = tasks.filter_map(|(i, t)| Some((stage(t.condition)?, i)));
+        let Some((stage, task)) = staged.min() else {
+            return false;
+        };
+        let next = STAGES.get(stage + 1).copied();
+        let held = self.launch == Launch::Manual && next != Some(Condition::Staging);
+        match next {
+            Some(next) if !held => {
+                self.update_task(key, task, next);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Reports the first success of health checks.
+    fn step_health(&mut self, key: u64) -> bool {
+        let instance = &self.instances[&key];
+        let unreported = |t: &Task| instance.container(t).health.is_some() && !t.health.reported;
+        let waiting = instance.tasks.iter().position(unreported);
+        match waiting {
+            Some(task)
+                if self.launch == Launch::Immediate && instance.condition == Condition::Running =>
+            {
+                self.report_health(key, task, Some(true));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Kills the next task: all `TASK_KILLING` first, then all `TASK_KILLED`.
+    fn step_kill(&mut self, key: u64) -> bool {
+        let tasks = &self.instances[&key].tasks;
+        let alive = |t: &Task| !t.condition.is_terminal() && t.condition != Condition::Killing;
+        if let Some(task) = tasks.iter().position(alive) {
+            self.update_task(key, task, Condition::Killing);
+            return true;
+        }
+        let killing = tasks.iter().position(|t| t.condition == Condition::Killing);
+        match killing {
+            Some(task) if self.kill == Kill::Immediate => {
+                self.update_task(key, task, Condition::Killed);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// After the first container has ended: the Mesos executor kills the
+    /// others, then Marathon launches the instance again or forgets it.
+    fn after_end(&mut self, key: u64) -> bool {
+        let instance = &self.instances[&key];
+        let survivor = instance
+            .tasks
+            .iter()
+            .position(|t| !t.condition.is_terminal());
+        if let Some(task) = survivor {
+            self.update_task(key, task, Condition::Killed);
+            return true;
+        }
+        if instance.goal == Goal::Decommissioned || self.is_outdated(instance) {
+            return self.forget(key);
+        }
+        self.reschedule(key);
+        true
+    }
+
+    /// A roll-out does not restart crashed instances of the old version: their
+    /// replacements are on the way.
+    fn is_outdated(&self, instance: &Instance) -> bool {
+        let id = &instance.spec.id;
+        let current = self.run_spec(id).map(|r| r.current.version);
+        current != Some(instance.spec.version) && self.deployments_of(id).any(|d| d.restarts(id))
+    }
+
+    /// The same instance again: old tasks stay visible, without ports, until
+    /// the next launch has a place.
+    fn reschedule(&mut self, key: u64) {
+        let now = self.clock.now();
+        let Some(instance) = self.instances.get_mut(&key) else {
+            return;
+        };
+        self.cluster.release(instance);
+        instance.condition = Condition::Scheduled;
+        instance.kill_requested = false;
+        instance.since = now;
+        self.awake.append(&mut self.homeless);
+        self.publish_instance(key);
+    }
+
+    fn forget(&mut self, key: u64) -> bool {
+        // Its deployment must notice, so before it is gone.
+        self.wake(key);
+        self.awake.remove(&key);
+        let Some(mut instance) = self.instances.remove(&key) else {
+            return false;
+        };
+        if let Some(members) = self.members.get_mut(&instance.spec.id) {
+            members.remove(&key);
+        }
+        self.cluster.release(&mut instance);
+        self.awake.append(&mut self.homeless);
+        if instance.condition == Condition::Scheduled {
+            instance.condition = Condition::Killed;
+            self.publish_instance_of(&instance);
+        }
+        true
+    }
+}
+
+fn stage(condition: Condition) -> Option<usize> {
+    STAGES.iter().position(|s| *s == condition)
+}
+
+fn provision(instance: &mut Instance, placement: Placement, now: Stamp) {
+    instance.incarnation += 1;
+    instance.agent = Some(placement.agent);
+    instance.addresses = placement.addresses;
+    instance.addresses_known = false;
+    instance.condition = Condition::Provisioned;
+    instance.since = now;
+    let containers = instance.spec.shape.containers.iter();
+    instance.tasks = containers
+        .zip(placement.host_ports)
+        .enumerate()
+        .map(|(index, (container, host_ports))| Task {
+            id: ids::task(
+                &instance.id,
+                instance.spec.kind,
+                &container.name,
+                instance.incarnation,
+            ),
+            container: index,
+            condition: Condition::Provisioned,
+            host_ports,
+            staged: now,
+            started: None,
+            since: now,
+            health: Health::default(),
+        })
+        .collect();
+}

@@ -1,0 +1,95 @@
+//! What really runs, for tests: the truth beside what the API shows.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::spec::{Kind, NetworkMode};
+use crate::state::State;
+use crate::state::instance::{Instance, Task};
+
+/// One task of an app, or one container of a pod instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskView {
+    /// The task id of this launch.
+    pub id: String,
+    /// The instance, the same over all launches.
+    pub instance_id: String,
+    /// The app or pod.
+    pub run_spec_id: String,
+    /// Which of the two.
+    pub kind: Kind,
+    /// The pod's container.
+    pub container: Option<String>,
+    /// The Mesos state, such as `TASK_RUNNING`.
+    pub state: String,
+    /// The agent's name as Marathon shows it.
+    pub agent_hostname: String,
+    /// The agent's address.
+    pub agent_ip: IpAddr,
+    /// The address on the first container or bridge network; assigned while the
+    /// task is still staging.
+    pub container_ip: Option<IpAddr>,
+    /// The mode of the first network.
+    pub network_mode: NetworkMode,
+    /// The ports of this container.
+    pub ports: Vec<PortView>,
+    /// The labels of the app or pod in the task's own version.
+    pub labels: BTreeMap<String, String>,
+    /// How many launches the instance has had, this one included.
+    pub incarnation: u32,
+    /// The version of the spec that this launch runs.
+    pub version: String,
+    /// The outcome of health checks; `None` if there are none or none yet.
+    pub healthy: Option<bool>,
+}
+
+/// A port of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortView {
+    /// The name of the mapping, definition or endpoint.
+    pub name: Option<String>,
+    /// The port inside the container; none in host mode.
+    pub container_port: Option<u16>,
+    /// The port on the agent, if one was asked for.
+    pub host_port: Option<u16>,
+}
+
+/// All tasks that are on an agent or have just ended, oldest instance first.
+pub(crate) fn tasks(state: &State) -> Vec<TaskView> {
+    let instances = state.instances.values();
+    instances
+        .flat_map(|i| i.tasks.iter().filter_map(|t| task(state, i, t)))
+        .collect()
+}
+
+fn task(state: &State, instance: &Instance, task: &Task) -> Option<TaskView> {
+    let agent = &state.cluster.agent(instance.agent?).options;
+    let container = instance.container(task);
+    let on_network = instance.addresses.iter().find(|a| a.network.is_some());
+    Some(TaskView {
+        id: task.id.clone(),
+        instance_id: instance.id.clone(),
+        run_spec_id: instance.spec.id.clone(),
+        kind: instance.kind(),
+        container: (instance.kind() == Kind::Pod).then(|| container.name.clone()),
+        state: task.condition.mesos().to_owned(),
+        agent_hostname: agent.hostname.clone(),
+        agent_ip: agent.ip,
+        container_ip: on_network.map(|a| a.ip),
+        network_mode: instance.spec.mode().clone(),
+        ports: ports(task, &container.ports),
+        labels: instance.spec.shape.labels.clone(),
+        incarnation: instance.incarnation,
+        version: instance.spec.version.to_string(),
+        healthy: task.health.alive,
+    })
+}
+
+fn ports(task: &Task, specs: &[crate::spec::Port]) -> Vec<PortView> {
+    let views = specs.iter().enumerate().map(|(index, spec)| PortView {
+        name: spec.name.clone(),
+        container_port: task.container_port(index, spec),
+        host_port: task.host_ports.get(index).copied().flatten(),
+    });
+    views.collect()
+}
