@@ -1,0 +1,14 @@
+//! The codes of the problems that sources report. Stable: operators search for them.
+
+/// A YAML or JSON document with a syntax error.
+pub const SYNTAX: &str = "PH0101";
+/// A document that is no object: not a mapping, or without kind, API version or name.
+pub const NOT_AN_OBJECT: &str = "PH0102";
+/// Two documents that claim the same kind, namespace and name.
+pub const DUPLICATE: &str = "PH0103";
+/// A document of a kind that plays no part here (a warning).
+pub const FOREIGN_KIND: &str = "PH0104";
+/// A file or directory that cannot be read.
+pub const UNREADABLE: &str = "PH0105";
+/// An app or pod of Marathon that cannot be decoded.
+pub const UNDECODABLE_WORKLOAD: &str = "PH0201";

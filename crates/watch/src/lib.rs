@@ -1,0 +1,21 @@
+//! How we learn it: Marathon and a directory, as one event vocabulary.
+//!
+//! ```text
+//!   files ──► directory ──┐
+//!                         ├──► api::event::Update ──► (index)
+//! Marathon ──► marathon ──┘
+//!                 └──► Status, for whoever wants to look
+//! ```
+//!
+//! A source knows how to read its origin and when to read it again; it does not know what the
+//! things that it reads mean. Both sources fail static: while the origin is away, or says
+//! something that cannot be believed yet, nothing is sent, and whoever listens keeps what it had.
+
+mod backoff;
+pub mod code;
+pub mod directory;
+pub mod marathon;
+mod report;
+mod status;
+
+pub use status::{State, Status};

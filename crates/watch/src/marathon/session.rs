@@ -1,0 +1,228 @@
+//! One session: an open event stream, and everything that is read while it is open.
+//!
+//! The stream is opened before the first reading and heard during every reading, so a change at
+//! any moment is either in the answer or leaves an event that makes it read again.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::future::Future;
+
+use api::event::{Change, Event};
+use api::marathon::{Workload, affected};
+use reqwest::Url;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::client::Client;
+use super::dirty::{Dirty, Work};
+use super::failure::Failure;
+use super::options::Options;
+use super::reading::{self, Found, Reading};
+use super::sent::Sent;
+use super::stream::EventStream;
+use super::versions::Versions;
+use crate::Status;
+use crate::backoff::jittered;
+use crate::report::Report;
+
+/// What outlives a session.
+pub(super) struct Memory {
+    pub(super) client: Client,
+    pub(super) options: Options,
+    pub(super) report: Report,
+    pub(super) sent: Sent,
+    pub(super) versions: Versions,
+    /// Since when the present session is in step with Marathon.
+    pub(super) synced: Option<Instant>,
+}
+
+/// The event stream and what it has made doubtful.
+struct Inlet {
+    stream: EventStream,
+    dirty: Dirty,
+    options: Options,
+    status: watch::Sender<Status>,
+}
+
+// === impl Memory ===
+
+impl Memory {
+    /// Follows the Marathon at `base` until something fails.
+    pub(super) async fn session(&mut self, base: &Url) -> Result<Infallible, Failure> {
+        let timing = self.options.timing.clone();
+        let mut inlet = Inlet {
+            stream: EventStream::open(&self.client, base, timing.idle).await?,
+            dirty: Dirty::new(timing.quiet, timing.most),
+            options: self.options.clone(),
+            status: self.report.status_sender(),
+        };
+        self.read_all(base, &mut inlet).await?;
+        self.introduce(base).await?;
+        let mut resync = Instant::now() + jittered(timing.resync);
+        loop {
+            let wake = inlet.dirty.due().map_or(resync, |due| due.min(resync));
+            tokio::select! {
+                heard = inlet.hear() => {
+                    heard?;
+                    continue;
+                }
+                () = sleep_until(wake) => {}
+            }
+            let work = inlet.dirty.take(Instant::now());
+            let events = match self.amount(work, resync <= Instant::now()) {
+                Work::Ids(ids) => self.read_some(base, &mut inlet, ids).await?,
+                Work::Everything => {
+                    let events = self.read_all(base, &mut inlet).await?;
+                    resync = Instant::now() + jittered(timing.resync);
+                    self.report.status(Status::resynced);
+                    events
+                }
+            };
+            self.tell(events).await?;
+        }
+    }
+
+    /// Many single requests cost more than the whole list; up to one batch they never do.
+    fn amount(&self, work: Work, resync: bool) -> Work {
+        match work {
+            Work::Ids(ids) => {
+                let many = ids.len() > self.options.parallel && ids.len() * 4 > self.sent.len();
+                if many || resync {
+                    Work::Everything
+                } else {
+                    Work::Ids(ids)
+                }
+            }
+            everything => everything,
+        }
+    }
+
+    async fn read_all(
+        &mut self,
+        base: &Url,
+        inlet: &mut Inlet,
+    ) -> Result<Vec<Event<Workload>>, Failure> {
+        let reading = reading(&self.client, base, &self.options);
+        let (sent, versions) = (&self.sent, &mut self.versions);
+        let listing = inlet
+            .during(async {
+                let mut listing = reading.everything(sent).await?;
+                let workloads = listing.workloads.values_mut();
+                versions
+                    .complete(reading.client, base, reading.parallel, workloads, |key| {
+                        sent.get(key)
+                    })
+                    .await;
+                Ok(listing)
+            })
+            .await?;
+        let events = self.sent.replace(listing);
+        self.versions.retain(|key| self.sent.get(key).is_some());
+        Ok(events)
+    }
+
+    async fn read_some(
+        &mut self,
+        base: &Url,
+        inlet: &mut Inlet,
+        ids: BTreeSet<String>,
+    ) -> Result<Vec<Event<Workload>>, Failure> {
+        let reading = reading(&self.client, base, &self.options);
+        let (sent, versions) = (&self.sent, &mut self.versions);
+        let found: Vec<Found> = inlet
+            .during(async {
+                let mut found = reading.some(ids, sent).await?;
+                let workloads = reading::workloads(&mut found);
+                versions
+                    .complete(reading.client, base, reading.parallel, workloads, |key| {
+                        sent.get(key)
+                    })
+                    .await;
+                Ok(found)
+            })
+            .await?;
+        let found = found.into_iter();
+        let events = found
+            .filter_map(|(key, entry)| self.sent.update(key, entry))
+            .collect();
+        self.versions.retain(|key| self.sent.get(key).is_some());
+        Ok(events)
+    }
+
+    /// The complete list that begins every session.
+    async fn introduce(&mut self, base: &Url) -> Result<(), Failure> {
+        let tasks: usize = self.sent.all().map(instances).sum();
+        let (source, workloads) = (self.report.source(), self.sent.len());
+        tracing::info!(%source, url = %base, workloads, tasks, "in step with Marathon");
+        self.report.problems(self.sent.problems()).await?;
+        self.report.say(Change::Workload(Event::Init)).await?;
+        for workload in self.sent.all() {
+            let event = Event::InitApply(workload.clone());
+            self.report.say(Change::Workload(event)).await?;
+        }
+        self.report.say(Change::Workload(Event::InitDone)).await?;
+        self.report.status(Status::resynced);
+        self.synced = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn tell(&mut self, events: Vec<Event<Workload>>) -> Result<(), Failure> {
+        self.report.problems(self.sent.problems()).await?;
+        if !events.is_empty() {
+            tracing::debug!(source = %self.report.source(), changes = events.len(), "Marathon changed");
+        }
+        for event in events {
+            self.report.say(Change::Workload(event)).await?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Inlet ===
+
+impl Inlet {
+    /// Waits for the next event and notes it. May be dropped while waiting.
+    async fn hear(&mut self) -> Result<(), Failure> {
+        let frame = self.stream.next().await?;
+        let now = Instant::now();
+        tracing::trace!(event = frame.kind, "event");
+        self.status.send_modify(|status| status.heard(1));
+        if frame.kind == "group_change_success" {
+            // The groups may be stored only after the event was sent.
+            self.dirty
+                .note_aftermath(now + self.options.timing.aftermath);
+        }
+        self.dirty.note(affected(&frame.kind, &frame.data), now);
+        Ok(())
+    }
+
+    /// Does some work and hears events meanwhile; the end of the stream ends the work.
+    async fn during<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                heard = self.hear() => heard?,
+            }
+        }
+    }
+}
+
+fn reading<'a>(client: &'a Client, base: &'a Url, options: &Options) -> Reading<'a> {
+    Reading {
+        client,
+        base,
+        parallel: options.parallel,
+        confirm: options.timing.confirm,
+    }
+}
+
+fn instances(workload: &Workload) -> usize {
+    match workload {
+        Workload::App(w) => w.app.tasks.len(),
+        Workload::Pod(w) => w.status.instances.len(),
+    }
+}
