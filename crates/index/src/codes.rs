@@ -1,0 +1,84 @@
+//! The codes of this crate's diagnostics: one list, so that a code never changes its meaning.
+//!
+//! `docs/diagnostics.md` tells operators what to do about each; a test holds the two together.
+
+// --- Workloads: what Marathon runs, and what it makes of the mesh ---
+
+/// A name in the label `istio` is no host name.
+pub const SERVICE_NAME: &str = "PH0202";
+/// A label of the mesh's vocabulary (`istio.io/…`) has a value that cannot be used.
+pub const LABEL_VALUE: &str = "PH0203";
+/// A port speaks UDP only.
+pub const UDP_PORT: &str = "PH0204";
+/// A port from which no service port or no address follows.
+pub const UNUSABLE_PORT: &str = "PH0205";
+/// A port on a bridge network without a host port.
+pub const SAME_AGENT_ONLY: &str = "PH0206";
+/// An agent advertises a host name where an address is needed.
+pub const AGENT_NAME: &str = "PH0207";
+/// Two workloads declare one port of one service differently.
+pub const PORT_CONFLICT: &str = "PH0208";
+/// A network mode that Marathon's documentation does not know.
+pub const NETWORK_MODE: &str = "PH0209";
+
+// --- Configuration: one object by itself ---
+
+/// A spec cannot be decoded.
+pub const UNREADABLE: &str = "PH0301";
+/// A field that is not read.
+pub const UNKNOWN_FIELD: &str = "PH0302";
+/// A kind that is recognised and not yet in force.
+pub const KIND_NOT_IN_FORCE: &str = "PH0303";
+/// A list of hosts is empty.
+pub const NO_HOSTS: &str = "PH0304";
+/// A host is no host name, or not one that may stand there.
+pub const BAD_HOST: &str = "PH0305";
+/// An HTTP route has no action, or several.
+pub const ROUTE_ACTION: &str = "PH0306";
+/// A feature that is not supported yet.
+pub const NOT_SUPPORTED: &str = "PH0307";
+/// A destination is missing or incomplete.
+pub const BAD_DESTINATION: &str = "PH0308";
+/// Weights from which no distribution follows.
+pub const BAD_WEIGHTS: &str = "PH0309";
+/// Weights that do not add up to 100.
+pub const WEIGHT_SUM: &str = "PH0310";
+/// A fault with a percentage or status out of range.
+pub const BAD_FAULT: &str = "PH0311";
+/// A fault, or half of one, that never fires.
+pub const SILENT_FAULT: &str = "PH0312";
+/// A redirect or direct response that Envoy would refuse.
+pub const BAD_RESPONSE: &str = "PH0313";
+/// A regular expression that is not RE2 syntax.
+pub const BAD_REGEX: &str = "PH0314";
+/// A header that must not be named there, or a name or value that is none.
+pub const BAD_HEADER: &str = "PH0315";
+/// A rewrite that says nothing, or two things.
+pub const BAD_REWRITE: &str = "PH0316";
+/// A retry policy with a condition that Envoy does not know.
+pub const BAD_RETRIES: &str = "PH0317";
+/// A condition that cannot be compiled.
+pub const BAD_MATCH: &str = "PH0318";
+/// A server of a gateway without a usable port or protocol.
+pub const BAD_SERVER: &str = "PH0319";
+/// A subset's name is empty, malformed or given twice.
+pub const BAD_SUBSET: &str = "PH0320";
+/// A reference to a gateway is malformed.
+pub const BAD_GATEWAY_REF: &str = "PH0321";
+
+// --- Configuration: objects together ---
+
+/// Two destination rules for one host define the same subset.
+pub const SUBSET_TWICE: &str = "PH0331";
+/// Two sources define the same object.
+pub const OBJECT_TWICE: &str = "PH0332";
+/// An older virtual service already routes the host on the mesh.
+pub const HOST_TAKEN: &str = "PH0333";
+/// A destination's host is not a service of the mesh.
+pub const UNKNOWN_HOST: &str = "PH0334";
+/// A destination's subset is not defined.
+pub const UNKNOWN_SUBSET: &str = "PH0335";
+/// A virtual service names a gateway that does not exist.
+pub const UNKNOWN_GATEWAY: &str = "PH0336";
+/// A gateway's selector selects no instance.
+pub const IDLE_GATEWAY: &str = "PH0337";

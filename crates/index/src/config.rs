@@ -1,0 +1,217 @@
+//! Configuration: Istio objects as values of the model, in order of precedence.
+//!
+//! Each object is converted when it changes, by itself. A bad one is refused alone, and the
+//! version of it that was good last stays in force. What concerns several objects (merging,
+//! precedence) is decided when a World is published.
+
+mod destination_rule;
+mod gateway;
+mod names;
+mod object;
+mod regex;
+mod virtual_service;
+
+use std::collections::BTreeMap;
+
+use api::event::{Event, SourceId};
+use api::istio::{Object, ObjectKey};
+use jiff::Timestamp;
+use model::{Diagnostic, Location, ObjectRef};
+
+use crate::codes;
+use crate::lists::{Lists, Step};
+use crate::report::Report;
+use crate::ruling::Ruling;
+
+pub(crate) use object::Item;
+
+/// All objects of all sources.
+#[derive(Debug)]
+pub(crate) struct Config {
+    domain: String,
+    /// Of two sources that define the same object, the one that stands first here wins.
+    sources: Vec<SourceId>,
+    lists: Lists<Object>,
+    entries_by_object: BTreeMap<ObjectKey, BTreeMap<Rank, Entry>>,
+    arrivals: u64,
+    dirty: bool,
+}
+
+/// Precedence of sources: as in the settings, then those that are not there, by name.
+type Rank = (usize, SourceId);
+
+/// One object as one source tells it.
+#[derive(Debug)]
+struct Entry {
+    object: Object,
+    arrival: u64,
+    /// The last good version.
+    good: Option<Item>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Objects without a time of creation come from files and are ordered as they arrived, after all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    Created(Timestamp),
+    Arrived(u64),
+}
+
+// === impl Config ===
+
+impl Config {
+    pub(crate) fn new(domain: String, sources: Vec<SourceId>) -> Config {
+        Config {
+            domain,
+            sources,
+            lists: Lists::default(),
+            entries_by_object: BTreeMap::new(),
+            arrivals: 0,
+            dirty: true,
+        }
+    }
+
+    /// Takes in a word of a source; `true` if it completed a list.
+    pub(crate) fn apply(&mut self, source: &SourceId, event: Event<Object>) -> bool {
+        let absorbed = self.lists.absorb(source, event);
+        for step in absorbed.steps {
+            match step {
+                Step::Apply(object) => self.put(source, object),
+                Step::Delete(key) => self.remove(source, &key),
+            }
+        }
+        absorbed.completed
+    }
+
+    /// What is in force, if anything changed since the last call.
+    pub(crate) fn refresh(&mut self) -> Option<Ruling> {
+        if !std::mem::take(&mut self.dirty) {
+            return None;
+        }
+        let mut in_force: Vec<&Entry> = self
+            .entries_by_object
+            .values()
+            .filter_map(|by_rank| by_rank.first_key_value())
+            .map(|(_, entry)| entry)
+            .collect();
+        in_force.sort_by_key(|entry| entry.precedence());
+        let mut ruling = Ruling::default();
+        for entry in in_force {
+            if let Some(good) = &entry.good {
+                let location = entry.object.location.as_ref().map(place);
+                ruling.add(good, location);
+            }
+        }
+        ruling.merge_destination_rules();
+        Some(ruling)
+    }
+
+    pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut all = Vec::new();
+        for by_rank in self.entries_by_object.values() {
+            let mut entries = by_rank.iter();
+            let Some((winner, entry)) = entries.next() else {
+                continue;
+            };
+            all.extend(entry.diagnostics.iter().cloned());
+            all.extend(entries.flat_map(|(rank, entry)| twice(entry, rank, winner)));
+        }
+        all
+    }
+
+    fn put(&mut self, source: &SourceId, object: Object) {
+        let rank = self.rank(source);
+        let by_rank = self
+            .entries_by_object
+            .entry(object.key.clone())
+            .or_default();
+        let old = by_rank.remove(&rank);
+        if old.as_ref().is_none_or(|old| old.object != object) {
+            self.dirty = true;
+        }
+        let entry = match old {
+            Some(old) if old.object == object => old,
+            old => {
+                let (arrival, last_good) = match old {
+                    Some(old) => (old.arrival, old.good),
+                    None => {
+                        self.arrivals += 1;
+                        (self.arrivals, None)
+                    }
+                };
+                let read = object::read(&object, &self.domain, last_good.is_some());
+                Entry {
+                    arrival,
+                    good: match read.refused {
+                        true => last_good,
+                        false => object::reuse(read.item, last_good),
+                    },
+                    diagnostics: read.diagnostics,
+                    object,
+                }
+            }
+        };
+        by_rank.insert(rank, entry);
+    }
+
+    fn remove(&mut self, source: &SourceId, key: &ObjectKey) {
+        let rank = self.rank(source);
+        let Some(by_rank) = self.entries_by_object.get_mut(key) else {
+            return;
+        };
+        self.dirty |= by_rank.remove(&rank).is_some();
+        if by_rank.is_empty() {
+            self.entries_by_object.remove(key);
+        }
+    }
+
+    fn rank(&self, source: &SourceId) -> Rank {
+        let known = self.sources.iter().position(|s| s == source);
+        (known.unwrap_or(self.sources.len()), source.clone())
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// Istio's order: age, then name, then namespace.
+    fn precedence(&self) -> (Age, &str, &str) {
+        let age = match self.object.created {
+            Some(created) => Age::Created(created),
+            None => Age::Arrived(self.arrival),
+        };
+        (age, &self.object.key.name, &self.object.key.namespace)
+    }
+}
+
+fn twice(entry: &Entry, rank: &Rank, winner: &Rank) -> Vec<Diagnostic> {
+    let location = entry.object.location.as_ref().map(place);
+    let mut report = Report::new(reference(&entry.object.key), location, "");
+    report.warn(
+        codes::OBJECT_TWICE,
+        "",
+        format!(
+            "the sources {} and {} both define this object",
+            winner.1, rank.1
+        ),
+        format!("the version from {} is in force", winner.1),
+        "remove one of the two",
+    );
+    report.into_diagnostics()
+}
+
+/// The name of an object in the model.
+pub(crate) fn reference(key: &ObjectKey) -> ObjectRef {
+    ObjectRef {
+        kind: key.kind.name(),
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+    }
+}
+
+pub(crate) fn place(location: &api::istio::Location) -> Location {
+    Location {
+        file: location.file.clone(),
+        line: location.line,
+    }
+}

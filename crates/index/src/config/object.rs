@@ -1,0 +1,111 @@
+//! One object by itself: from its spec to a value of the model, with all that is wrong with it.
+
+use std::sync::Arc;
+
+use api::istio::{Decoded, Kind, Object, decode};
+use model::route::VirtualService;
+use model::{DestinationRule, Diagnostic, Gateway};
+
+use super::{destination_rule, gateway, place, reference, virtual_service};
+use crate::codes;
+use crate::report::Report;
+
+/// A value that an object became.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Item {
+    Gateway(Arc<Gateway>),
+    VirtualService(Arc<VirtualService>),
+    DestinationRule(Arc<DestinationRule>),
+}
+
+/// What reading an object gave.
+pub(super) struct Read {
+    /// `None`, too, for objects that are good and have no effect.
+    pub(super) item: Option<Item>,
+    pub(super) refused: bool,
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// What conversions need besides the spec.
+pub(super) struct Context<'a> {
+    pub(super) object: &'a Object,
+    pub(super) domain: &'a str,
+}
+
+/// Reads an object. `has_last_good` tells what a refusal means.
+pub(super) fn read(object: &Object, domain: &str, has_last_good: bool) -> Read {
+    let refusal = match has_last_good {
+        true => "the previous version of this object stays in force",
+        false => "the object has no effect",
+    };
+    let location = object.location.as_ref().map(place);
+    let mut report = Report::new(reference(&object.key), location, refusal);
+    let context = Context { object, domain };
+    let item = convert(&context, &mut report);
+    Read {
+        refused: report.is_refused(),
+        item: item.filter(|_| !report.is_refused()),
+        diagnostics: report.into_diagnostics(),
+    }
+}
+
+/// An equal value keeps its `Arc`, so that whoever holds it need not compare.
+pub(super) fn reuse(new: Option<Item>, old: Option<Item>) -> Option<Item> {
+    if new == old { old } else { new }
+}
+
+fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
+    match context.object.key.kind {
+        Kind::Gateway => {
+            let spec = spec(context.object, report)?;
+            let gateway = gateway::convert(spec, context, report)?;
+            Some(Item::Gateway(Arc::new(gateway)))
+        }
+        Kind::VirtualService => {
+            let spec = spec(context.object, report)?;
+            let service = virtual_service::convert(spec, context, report)?;
+            Some(Item::VirtualService(Arc::new(service)))
+        }
+        Kind::DestinationRule => {
+            let spec = spec(context.object, report)?;
+            let rule = destination_rule::convert(spec, context, report)?;
+            Some(Item::DestinationRule(Arc::new(rule)))
+        }
+        kind => {
+            report.warn(
+                codes::KIND_NOT_IN_FORCE,
+                "",
+                format!("{kind} is recognised, not yet in force"),
+                "the object has no effect",
+                "nothing needs to be done; this version of Pilothouse does not compile the kind",
+            );
+            None
+        }
+    }
+}
+
+fn spec<T: serde::de::DeserializeOwned>(object: &Object, report: &mut Report) -> Option<T> {
+    match decode(&object.spec) {
+        Ok(Decoded { spec, ignored }) => {
+            for field in ignored {
+                report.warn(
+                    codes::UNKNOWN_FIELD,
+                    field,
+                    "Pilothouse does not read this field",
+                    "the field has no effect; the rest of the object has",
+                    "check its spelling; if it is right, this version does not support it",
+                );
+            }
+            Some(spec)
+        }
+        Err(error) => {
+            report.refuse(
+                codes::UNREADABLE,
+                error.field,
+                error.why,
+                "correct the field; the schema is that of Istio's kind",
+            );
+            None
+        }
+    }
+}

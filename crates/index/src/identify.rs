@@ -1,0 +1,180 @@
+//! Which proxy is asking: from a node's claim to the instance that it belongs to.
+//!
+//! Node ids are `sidecar~<ip>~<id>~<domain>` or `router~…`. The id is what Marathon put into
+//! `MESOS_TASK_ID`, whole or cut at its last dot as the agents of Istio 1.0 sent it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use model::{Capture, Instance, Labels, Proxy, Role, World};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::NAMESPACE;
+
+/// What a node says of itself when it connects.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// `node.id`.
+    pub node_id: &'a str,
+    /// `node.metadata`.
+    pub metadata: &'a Map<String, Value>,
+}
+
+/// Why a node cannot be served. The node's bootstrap must change.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unidentified {
+    #[error(
+        "the node id {0:?} does not have the form sidecar~<ip>~<id>~<domain> or router~<ip>~<id>~<domain>"
+    )]
+    Form(String),
+    #[error("the node id {id:?} begins with {role:?}; it must begin with sidecar or router")]
+    Role { id: String, role: String },
+    #[error(
+        "the node id {id:?} has {ip:?} where its IP address belongs: sidecar~<ip>~<id>~<domain>"
+    )]
+    Address { id: String, ip: String },
+    #[error("the node metadata {key} is {value:?}; it must be an IP address such as 127.0.0.1")]
+    Metadata { key: &'static str, value: String },
+}
+
+/// Finds out who a node is. A node whose instance is not known, or not yet, is a proxy, too: it
+/// gets everything outbound.
+pub fn identify(world: &World, claim: &Claim<'_>, peer: IpAddr) -> Result<Proxy, Unidentified> {
+    let node = Node::parse(claim.node_id)?;
+    let text = |key: &str| {
+        claim
+            .metadata
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|t| !t.is_empty())
+    };
+    let host: Option<IpAddr> = text("HOST").and_then(|t| t.parse().ok());
+    let instance = by_id(world, node.id)
+        .or_else(|| by_id(world, text("MESOS_TASK_ID")?))
+        .or_else(|| by_address(world, node.ip, host, peer));
+    let agent = match &instance {
+        Some(instance) if instance.agent.is_some() => instance.agent,
+        _ => host.or_else(|| is_agent(world, peer).then_some(peer)),
+    };
+    let namespace = match &instance {
+        Some(instance) => instance.namespace.clone(),
+        None => text("NAMESPACE").unwrap_or(NAMESPACE).into(),
+    };
+    Ok(Proxy {
+        id: claim.node_id.into(),
+        role: node.role,
+        labels: match &instance {
+            Some(instance) => instance.labels.clone(),
+            None => claimed_labels(claim.metadata),
+        },
+        instance,
+        namespace,
+        agent,
+        domain: match node.domain {
+            "" => world.mesh.domain.as_str().into(),
+            domain => domain.into(),
+        },
+        capture: match text("INTERCEPTION_MODE") {
+            Some("NONE") => Capture::Explicit {
+                outbound: address(claim.metadata, "OUTBOUND_ADDRESS")?,
+            },
+            _ => Capture::Redirect,
+        },
+        application: address(claim.metadata, "APP_ADDRESS")?,
+    })
+}
+
+struct Node<'a> {
+    role: Role,
+    ip: IpAddr,
+    id: &'a str,
+    domain: &'a str,
+}
+
+// === impl Node ===
+
+impl<'a> Node<'a> {
+    fn parse(node_id: &'a str) -> Result<Node<'a>, Unidentified> {
+        let parts: Vec<&str> = node_id.split('~').collect();
+        let &[role, ip, id, domain] = parts.as_slice() else {
+            return Err(Unidentified::Form(node_id.to_owned()));
+        };
+        let role = match role {
+            "sidecar" => Role::Sidecar,
+            "router" => Role::Router,
+            _ => {
+                return Err(Unidentified::Role {
+                    id: node_id.to_owned(),
+                    role: role.to_owned(),
+                });
+            }
+        };
+        let ip = ip.parse().map_err(|_| Unidentified::Address {
+            id: node_id.to_owned(),
+            ip: ip.to_owned(),
+        })?;
+        Ok(Node {
+            role,
+            ip,
+            id,
+            domain,
+        })
+    }
+}
+
+/// The exact instance id, else the instance that a task id of any form belongs to.
+fn by_id(world: &World, id: &str) -> Option<Arc<Instance>> {
+    let exact = world.instances.get(id);
+    exact
+        .or_else(|| world.instances.get(crate::instance_id(id)))
+        .cloned()
+}
+
+/// The only instance with that address. Bridge networks repeat addresses on every agent, so one
+/// on another agent than the node claims is not meant; of several, the claimed agent decides.
+fn by_address(
+    world: &World,
+    ip: IpAddr,
+    host: Option<IpAddr>,
+    peer: IpAddr,
+) -> Option<Arc<Instance>> {
+    let elsewhere = |i: &Instance| host.is_some_and(|host| i.agent.is_some_and(|a| a != host));
+    let candidates: Vec<&Arc<Instance>> = world
+        .instances
+        .values()
+        .filter(|i| i.address == Some(ip) && !elsewhere(i))
+        .collect();
+    if let [only] = candidates.as_slice() {
+        return Some((*only).clone());
+    }
+    let mut near = candidates.into_iter().filter(|i| i.agent == Some(peer));
+    let first = near.next()?;
+    near.next().is_none().then(|| first.clone())
+}
+
+fn is_agent(world: &World, ip: IpAddr) -> bool {
+    world.instances.values().any(|i| i.agent == Some(ip))
+}
+
+fn claimed_labels(metadata: &Map<String, Value>) -> Labels {
+    let labels = metadata.get("LABELS").and_then(Value::as_object);
+    let pairs = labels.into_iter().flatten();
+    pairs.filter_map(|(k, v)| Some((k, v.as_str()?))).collect()
+}
+
+/// An address in the metadata, else the loopback address.
+fn address(metadata: &Map<String, Value>, key: &'static str) -> Result<IpAddr, Unidentified> {
+    match metadata.get(key) {
+        None | Some(Value::Null) => Ok(Ipv4Addr::LOCALHOST.into()),
+        Some(value) => {
+            let parsed = value.as_str().and_then(|text| text.parse().ok());
+            parsed.ok_or_else(|| Unidentified::Metadata {
+                key,
+                value: value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            })
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What is true now: events in, an immutable World and a ChangeSet out.
+//!
+//! One [`Index`] owns all state and is the only thing that changes it. It is synchronous and
+//! reads no clock, so the same updates always lead to the same World.
+//!
+//! ```text
+//! Update ─┬─ workload ─► workloads ─► services ─┐
+//!         ├─ config ───► config ────► ruling ───┼─► World + ChangeSet
+//!         └─ problems ──────────────────────────┤
+//!                        findings (cross checks)┘
+//! ```
+
+pub mod codes;
+mod config;
+mod findings;
+mod identify;
+mod lists;
+mod report;
+mod ruling;
+mod services;
+mod workloads;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::event::{Change, SourceId, Update};
+use api::istio::Problem;
+use api::marathon::instance_of;
+use model::{ChangeSet, Diagnostic, Mesh, Severity, World};
+
+use config::Config;
+use ruling::Ruling;
+use workloads::Workloads;
+
+pub use identify::{Claim, Unidentified, identify};
+
+/// The namespace of everything that Marathon runs.
+const NAMESPACE: &str = "default";
+
+/// What an index must know before the first update.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub mesh: Mesh,
+    /// The sources that must complete a list before the first World. Of two sources that define
+    /// the same object, the one that stands first wins.
+    pub sources: Vec<SourceId>,
+}
+
+/// The state of the mesh, and what of it has not been published yet.
+#[derive(Debug)]
+pub struct Index {
+    mesh: Arc<Mesh>,
+    sources: Vec<SourceId>,
+    complete: BTreeSet<SourceId>,
+    workloads: Workloads,
+    config: Config,
+    ruling: Ruling,
+    problems_by_source: BTreeMap<SourceId, Vec<Diagnostic>>,
+    problems_changed: bool,
+    route_findings: Vec<Diagnostic>,
+    gateway_findings: Vec<Diagnostic>,
+    world: Arc<World>,
+}
+
+/// A new World, and how it differs from the one before.
+#[derive(Debug, Clone)]
+pub struct Published {
+    pub world: Arc<World>,
+    pub changes: ChangeSet,
+}
+
+// === impl Index ===
+
+impl Index {
+    pub fn new(settings: Settings) -> Index {
+        Index {
+            config: Config::new(settings.mesh.domain.clone(), settings.sources.clone()),
+            mesh: Arc::new(settings.mesh),
+            sources: settings.sources,
+            complete: BTreeSet::new(),
+            workloads: Workloads::default(),
+            ruling: Ruling::default(),
+            problems_by_source: BTreeMap::new(),
+            problems_changed: false,
+            route_findings: Vec::new(),
+            gateway_findings: Vec::new(),
+            world: Arc::new(World::default()),
+        }
+    }
+
+    /// Takes in what a source said. Nothing becomes visible before [`Index::publish`].
+    pub fn apply(&mut self, update: Update) {
+        let Update { source, change } = update;
+        let completed = match change {
+            Change::Config(event) => self.config.apply(&source, event),
+            Change::Workload(event) => self.workloads.apply(&source, event, &self.mesh),
+            Change::Problems(problems) => {
+                let found: Vec<Diagnostic> = problems.iter().map(diagnostic).collect();
+                let before = self
+                    .problems_by_source
+                    .insert(source.clone(), found.clone());
+                self.problems_changed |= before.unwrap_or_default() != found;
+                false
+            }
+        };
+        if completed {
+            self.complete.insert(source);
+        }
+    }
+
+    /// The sources that have not completed their first list.
+    pub fn pending(&self) -> Vec<SourceId> {
+        let pending = self.sources.iter().filter(|s| !self.complete.contains(*s));
+        pending.cloned().collect()
+    }
+
+    /// The next World; `None` while sources are pending, or if nothing became different.
+    ///
+    /// What is equal to the World before keeps its `Arc`, and is not in the changes.
+    pub fn publish(&mut self) -> Option<Published> {
+        if !self.pending().is_empty() {
+            return None;
+        }
+        let is_first = self.world.generation == 0;
+        let mut changes = ChangeSet {
+            mesh: is_first,
+            ..ChangeSet::default()
+        };
+        let world = Arc::make_mut(&mut self.world);
+        world.mesh = self.mesh.clone();
+        let mut findings_changed = self.workloads.refresh(world, &mut changes);
+        let ruling = self.config.refresh();
+        let config_changed = ruling.is_some();
+        if let Some(ruling) = ruling {
+            ruling.put(world, &mut changes);
+            self.ruling = ruling;
+        }
+        findings_changed |= config_changed | std::mem::take(&mut self.problems_changed);
+        if config_changed || !changes.services.is_empty() {
+            let found = findings::of_routes(&self.ruling, world);
+            findings_changed |= replace(&mut self.route_findings, found);
+        }
+        if config_changed || !changes.instances.is_empty() {
+            let found = findings::of_gateways(&self.ruling.gateways, world);
+            findings_changed |= replace(&mut self.gateway_findings, found);
+        }
+        if findings_changed {
+            changes.diagnostics = self.put_diagnostics();
+        }
+        if changes.is_empty() {
+            return None;
+        }
+        Arc::make_mut(&mut self.world).generation += 1;
+        Some(Published {
+            world: self.world.clone(),
+            changes,
+        })
+    }
+
+    /// Whether the sorted list of all findings became another.
+    fn put_diagnostics(&mut self) -> bool {
+        let mut all: Vec<Diagnostic> = self.workloads.diagnostics().cloned().collect();
+        all.extend(self.config.diagnostics());
+        all.extend(self.ruling.diagnostics.iter().cloned());
+        all.extend(self.route_findings.iter().cloned());
+        all.extend(self.gateway_findings.iter().cloned());
+        all.extend(self.problems_by_source.values().flatten().cloned());
+        all.sort();
+        all.dedup();
+        let changed = *self.world.diagnostics != *all;
+        if changed {
+            Arc::make_mut(&mut self.world).diagnostics = all.into();
+        }
+        changed
+    }
+}
+
+fn replace(old: &mut Vec<Diagnostic>, new: Vec<Diagnostic>) -> bool {
+    let changed = *old != new;
+    *old = new;
+    changed
+}
+
+fn diagnostic(problem: &Problem) -> Diagnostic {
+    Diagnostic {
+        code: problem.code,
+        severity: match problem.refused {
+            true => Severity::Error,
+            false => Severity::Warning,
+        },
+        object: problem.object.as_ref().map(config::reference),
+        field: String::new(),
+        location: problem.location.as_ref().map(config::place),
+        why: problem.why.clone(),
+        effect: problem.effect.clone(),
+        remedy: problem.remedy.clone(),
+    }
+}
+
+/// The instance that a task id belongs to. Resident tasks of old Marathons have a counter behind
+/// their id, which agents cut off like any last part; ids of no known form stand for themselves.
+fn instance_id(id: &str) -> &str {
+    let without_counter = || {
+        let (rest, counter) = id.rsplit_once('.')?;
+        counter.bytes().all(|b| b.is_ascii_digit()).then_some(())?;
+        instance_of(rest)
+    };
+    instance_of(id).or_else(without_counter).unwrap_or(id)
+}

@@ -1,0 +1,191 @@
+//! Services: workloads that claim one host name, merged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::{
+    ChangeSet, Diagnostic, Endpoint, Hostname, Port, Protocol, Service, ServicePort, World,
+};
+
+use crate::report::Report;
+use crate::workloads::{Candidate, Facts, Who};
+use crate::{NAMESPACE, codes};
+
+/// A service with the endpoints of each of its ports.
+#[derive(Debug)]
+pub(crate) struct Built {
+    service: Service,
+    endpoints_by_port: BTreeMap<u16, Vec<Endpoint>>,
+    conflicts: Vec<Diagnostic>,
+}
+
+/// Merges the workloads that claim a host, in order of precedence; `None` if there are none.
+pub(crate) fn build<'a>(
+    host: &Hostname,
+    claimants: impl Iterator<Item = (&'a Who, &'a Facts)>,
+) -> Option<Built> {
+    let claimants: Vec<_> = claimants.collect();
+    if claimants.is_empty() {
+        return None;
+    }
+    let (ports, conflicts) = merge_ports(host, &claimants);
+    let mut candidates_by_port: BTreeMap<u16, Vec<(Option<Timestamp>, &Candidate)>> =
+        ports.iter().map(|port| (port.number, Vec::new())).collect();
+    for (_, facts) in &claimants {
+        let members = facts
+            .instances
+            .iter()
+            .filter(|r| r.instance.hosts.contains(host));
+        for running in members {
+            for candidate in &running.endpoints {
+                let candidates = candidates_by_port
+                    .entry(candidate.service_port)
+                    .or_default();
+                candidates.push((running.since, candidate));
+            }
+        }
+    }
+    let endpoints = candidates_by_port.into_iter();
+    Some(Built {
+        endpoints_by_port: endpoints
+            .map(|(port, list)| (port, distinct(list)))
+            .collect(),
+        conflicts,
+        service: Service {
+            host: host.clone(),
+            namespace: NAMESPACE.into(),
+            ports,
+            aliases: Vec::new(),
+        },
+    })
+}
+
+/// Puts a service into the World; what is equal stays as it is. Returns its conflicts.
+pub(crate) fn put(
+    world: &mut World,
+    host: &Hostname,
+    built: Option<Built>,
+    changes: &mut ChangeSet,
+) -> Vec<Diagnostic> {
+    let (service, mut endpoints_by_port, conflicts) = match built {
+        Some(built) => (
+            Some(built.service),
+            built.endpoints_by_port,
+            built.conflicts,
+        ),
+        None => (None, BTreeMap::new(), Vec::new()),
+    };
+    if world.services.get(host).map(Arc::as_ref) != service.as_ref() {
+        let services = Arc::make_mut(&mut world.services);
+        match service {
+            Some(service) => services.insert(host.clone(), Arc::new(service)),
+            None => services.remove(host),
+        };
+        changes.services.insert(host.clone());
+    }
+    let key = |port| ServicePort {
+        host: host.clone(),
+        port,
+    };
+    let known = world
+        .endpoints
+        .range(key(0)..=key(u16::MAX))
+        .map(|(k, _)| k.port);
+    let ports: BTreeSet<u16> = known.chain(endpoints_by_port.keys().copied()).collect();
+    for port in ports {
+        put_endpoints(world, key(port), endpoints_by_port.remove(&port), changes);
+    }
+    conflicts
+}
+
+fn put_endpoints(
+    world: &mut World,
+    key: ServicePort,
+    endpoints: Option<Vec<Endpoint>>,
+    changes: &mut ChangeSet,
+) {
+    if world.endpoints.get(&key).map(Arc::as_ref) == endpoints.as_deref() {
+        return;
+    }
+    let map = Arc::make_mut(&mut world.endpoints);
+    match endpoints {
+        Some(endpoints) => map.insert(key.clone(), endpoints.into()),
+        None => map.remove(&key),
+    };
+    changes.endpoints.insert(key);
+}
+
+/// The union of the ports; for each number the first claimant's name and protocol hold.
+fn merge_ports(host: &Hostname, claimants: &[(&Who, &Facts)]) -> (Vec<Port>, Vec<Diagnostic>) {
+    let mut first_by_number: BTreeMap<u16, (&Port, &Who)> = BTreeMap::new();
+    let mut conflicts = Vec::new();
+    for (who, facts) in claimants {
+        for port in facts.claims.get(host).into_iter().flatten() {
+            let (first, owner) = *first_by_number.entry(port.number).or_insert((port, who));
+            if first != port {
+                conflicts.extend(conflict(host, (owner, first), (who, port)));
+            }
+        }
+    }
+    let ports = first_by_number.into_values().map(|(port, _)| port.clone());
+    (ports.collect(), conflicts)
+}
+
+fn conflict(
+    host: &Hostname,
+    (owner, first): (&Who, &Port),
+    (who, port): (&Who, &Port),
+) -> Vec<Diagnostic> {
+    let mut report = Report::new(who.object(), None, "");
+    let text = |port: &Port| describe(&port.name, port.protocol);
+    report.warn(
+        codes::PORT_CONFLICT,
+        "",
+        format!(
+            "it declares port {} of {host} as {}, {} as {}",
+            port.number,
+            text(port),
+            owner.object(),
+            text(first),
+        ),
+        format!("callers use {} for all instances", text(first)),
+        "declare the port alike in both, or give one of them another service port",
+    );
+    report.into_diagnostics()
+}
+
+fn describe(name: &str, protocol: Protocol) -> String {
+    format!("{name:?} ({protocol})")
+}
+
+/// Two endpoints with one address are the old and the new owner of a port that was used again:
+/// only the newer exists.
+fn distinct(mut candidates: Vec<(Option<Timestamp>, &Candidate)>) -> Vec<Endpoint> {
+    type Addresses = (Option<SocketAddr>, Option<(IpAddr, SocketAddr)>);
+    let addresses = |e: &Endpoint| -> Addresses { (e.reach.anywhere, e.reach.same_agent) };
+    let key = |(since, candidate): &(Option<Timestamp>, &Candidate)| {
+        let endpoint = &candidate.endpoint;
+        (*since, endpoint.instance.clone(), addresses(endpoint))
+    };
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(key(candidate)));
+    let mut anywhere = BTreeSet::new();
+    let mut same_agent = BTreeSet::new();
+    let mut endpoints: Vec<Endpoint> = candidates
+        .into_iter()
+        .map(|(_, candidate)| &candidate.endpoint)
+        .filter(|e| {
+            let is_new = e.reach.anywhere.is_none_or(|a| !anywhere.contains(&a))
+                && e.reach.same_agent.is_none_or(|a| !same_agent.contains(&a));
+            if is_new {
+                anywhere.extend(e.reach.anywhere);
+                same_agent.extend(e.reach.same_agent);
+            }
+            is_new
+        })
+        .cloned()
+        .collect();
+    endpoints.sort_by_key(|e| (e.instance.clone(), addresses(e)));
+    endpoints
+}

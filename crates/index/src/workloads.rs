@@ -1,0 +1,176 @@
+//! Workloads: Marathon's apps and pods as facts, and the services and instances they make.
+//!
+//! ```text
+//! App ─┐   labels  ports  reach  health
+//!      ├──► Revision + Sighting ──► Facts ──► services (merged by host) ──► World
+//! Pod ─┘                              └────► instances
+//! ```
+
+mod app;
+mod facts;
+mod health;
+mod labels;
+mod pod;
+mod ports;
+mod reach;
+mod revision;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::event::{Event, SourceId};
+use api::marathon::Workload;
+use model::{ChangeSet, Diagnostic, Hostname, Instance, InstanceId, Mesh, World};
+
+pub(crate) use facts::{Candidate, Facts, Who};
+
+use crate::lists::{Lists, Step};
+use crate::services;
+
+/// All workloads, and what must be rebuilt of the World.
+#[derive(Debug, Default)]
+pub(crate) struct Workloads {
+    lists: Lists<Workload>,
+    facts_by_workload: BTreeMap<Who, Facts>,
+    workloads_by_host: BTreeMap<Hostname, BTreeSet<Who>>,
+    workloads_by_instance: BTreeMap<InstanceId, BTreeSet<Who>>,
+    conflicts_by_host: BTreeMap<Hostname, Vec<Diagnostic>>,
+    dirty_hosts: BTreeSet<Hostname>,
+    dirty_instances: BTreeSet<InstanceId>,
+    dirty_diagnostics: bool,
+}
+
+// === impl Workloads ===
+
+impl Workloads {
+    /// Takes in a word of a source; `true` if it completed a list.
+    pub(crate) fn apply(&mut self, source: &SourceId, event: Event<Workload>, mesh: &Mesh) -> bool {
+        let absorbed = self.lists.absorb(source, event);
+        for step in absorbed.steps {
+            match step {
+                Step::Apply(workload) => {
+                    let who = Who::new(&workload.key(), source);
+                    self.set(who, facts::read(&workload, mesh));
+                }
+                Step::Delete(key) => self.set(Who::new(&key, source), Facts::default()),
+            }
+        }
+        absorbed.completed
+    }
+
+    /// Rebuilds what is dirty in `world`; tells what became different, and whether findings did.
+    pub(crate) fn refresh(&mut self, world: &mut World, changes: &mut ChangeSet) -> bool {
+        for host in std::mem::take(&mut self.dirty_hosts) {
+            let built = services::build(&host, self.claimants(&host));
+            let conflicts = services::put(world, &host, built, changes);
+            self.set_conflicts(host, conflicts);
+        }
+        for id in std::mem::take(&mut self.dirty_instances) {
+            put_instance(world, &id, self.instance(&id), changes);
+        }
+        std::mem::take(&mut self.dirty_diagnostics)
+    }
+
+    pub(crate) fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        let own = self.facts_by_workload.values().flat_map(|f| &f.diagnostics);
+        own.chain(self.conflicts_by_host.values().flatten())
+    }
+
+    /// Facts that are empty are not kept, so deletion is one case of change.
+    fn set(&mut self, who: Who, facts: Facts) {
+        let old = self.facts_by_workload.remove(&who).unwrap_or_default();
+        if old != facts {
+            self.mark(&old, &facts);
+            unlink(&mut self.workloads_by_host, old.claims.keys(), &who);
+            unlink(&mut self.workloads_by_instance, ids(&old), &who);
+            link(&mut self.workloads_by_host, facts.claims.keys(), &who);
+            link(&mut self.workloads_by_instance, ids(&facts), &who);
+        }
+        if facts != Facts::default() {
+            self.facts_by_workload.insert(who, facts);
+        }
+    }
+
+    fn mark(&mut self, old: &Facts, new: &Facts) {
+        let hosts = old.claims.keys().chain(new.claims.keys()).cloned();
+        self.dirty_hosts.extend(hosts);
+        let values = |facts: &Facts| -> BTreeMap<InstanceId, Arc<Instance>> {
+            let running = facts.instances.iter();
+            running
+                .map(|r| (r.instance.id.clone(), r.instance.clone()))
+                .collect()
+        };
+        let (old_values, new_values) = (values(old), values(new));
+        let ids = old_values.keys().chain(new_values.keys());
+        let changed = ids.filter(|id| old_values.get(*id) != new_values.get(*id));
+        self.dirty_instances.extend(changed.cloned());
+        self.dirty_diagnostics |= old.diagnostics != new.diagnostics;
+    }
+
+    fn claimants<'a>(&'a self, host: &Hostname) -> impl Iterator<Item = (&'a Who, &'a Facts)> {
+        let workloads = self.workloads_by_host.get(host).into_iter().flatten();
+        workloads.filter_map(|who| self.facts_by_workload.get_key_value(who))
+    }
+
+    /// Of two workloads that claim one instance id, which only different Marathons can, the lower one.
+    fn instance(&self, id: &InstanceId) -> Option<Arc<Instance>> {
+        let who = self.workloads_by_instance.get(id)?.first()?;
+        let instances = &self.facts_by_workload.get(who)?.instances;
+        let running = instances.iter().find(|r| r.instance.id == *id)?;
+        Some(running.instance.clone())
+    }
+
+    fn set_conflicts(&mut self, host: Hostname, conflicts: Vec<Diagnostic>) {
+        let old = match conflicts.is_empty() {
+            true => self.conflicts_by_host.remove(&host),
+            false => self.conflicts_by_host.insert(host.clone(), conflicts),
+        };
+        self.dirty_diagnostics |= old.as_ref() != self.conflicts_by_host.get(&host);
+    }
+}
+
+fn put_instance(
+    world: &mut World,
+    id: &InstanceId,
+    instance: Option<Arc<Instance>>,
+    changes: &mut ChangeSet,
+) {
+    if world.instances.get(id) == instance.as_ref() {
+        return;
+    }
+    let instances = Arc::make_mut(&mut world.instances);
+    match instance {
+        Some(instance) => instances.insert(id.clone(), instance),
+        None => instances.remove(id),
+    };
+    changes.instances.insert(id.clone());
+}
+
+fn ids(facts: &Facts) -> impl Iterator<Item = &InstanceId> {
+    facts.instances.iter().map(|running| &running.instance.id)
+}
+
+fn link<'a, K: Ord + Clone + 'a>(
+    map: &mut BTreeMap<K, BTreeSet<Who>>,
+    keys: impl Iterator<Item = &'a K>,
+    who: &Who,
+) {
+    for key in keys {
+        map.entry(key.clone()).or_default().insert(who.clone());
+    }
+}
+
+fn unlink<'a, K: Ord + 'a>(
+    map: &mut BTreeMap<K, BTreeSet<Who>>,
+    keys: impl Iterator<Item = &'a K>,
+    who: &Who,
+) {
+    for key in keys {
+        if let Some(workloads) = map.get_mut(key) {
+            workloads.remove(who);
+            if workloads.is_empty() {
+                map.remove(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What the mesh needs to know about one workload, taken out of Marathon's documents.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::event::SourceId;
+use api::marathon::{Workload, WorkloadKey, WorkloadKind};
+use jiff::Timestamp;
+use model::{Diagnostic, Endpoint, Hostname, Instance, Mesh, ObjectRef, Port};
+
+use super::{app, pod};
+use crate::NAMESPACE;
+
+/// The name of a workload among all Marathons; ordered by id first, as precedence is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Who {
+    pub(crate) id: Arc<str>,
+    pub(crate) kind: WorkloadKind,
+    pub(crate) source: SourceId,
+}
+
+/// One workload, reduced.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Facts {
+    /// The services it belongs to, with the ports of all versions in use; numbers are unique.
+    pub(crate) claims: BTreeMap<Hostname, Vec<Port>>,
+    /// Sorted by id, each id once.
+    pub(crate) instances: Vec<Running>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// One instance and what it offers to its services.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Running {
+    pub(crate) instance: Arc<Instance>,
+    /// Of each of the instance's hosts.
+    pub(crate) endpoints: Vec<Candidate>,
+    pub(crate) incarnation: u64,
+    pub(crate) since: Option<Timestamp>,
+}
+
+/// An endpoint, before it is compared with those of other instances.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) service_port: u16,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// Reads a workload.
+pub(super) fn read(workload: &Workload, mesh: &Mesh) -> Facts {
+    match workload {
+        Workload::App(app) => app::read(app, mesh),
+        Workload::Pod(pod) => pod::read(pod, mesh),
+    }
+}
+
+// === impl Who ===
+
+impl Who {
+    pub(crate) fn new(key: &WorkloadKey, source: &SourceId) -> Who {
+        Who {
+            id: key.id.clone(),
+            kind: key.kind,
+            source: source.clone(),
+        }
+    }
+
+    pub(crate) fn object(&self) -> ObjectRef {
+        object(self.kind, &self.id)
+    }
+}
+
+/// The name of a workload in diagnostics.
+pub(super) fn object(kind: WorkloadKind, id: &str) -> ObjectRef {
+    ObjectRef {
+        kind: match kind {
+            WorkloadKind::App => "App",
+            WorkloadKind::Pod => "Pod",
+        },
+        namespace: NAMESPACE.into(),
+        name: id.into(),
+    }
+}

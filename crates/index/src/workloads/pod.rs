@@ -1,0 +1,156 @@
+//! Pods: from `/v2/pods/::status` to facts.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use api::marathon::{
+    ContainerSpec, EndpointSpec, Pod, PodInstance, PodWorkload, TaskId, WorkloadKind,
+};
+use model::{Labels, Locality, Mesh};
+
+use super::facts::{Facts, object};
+use super::ports::{Spec, declare};
+use super::reach::Mode;
+use super::revision::{self, Gathering, Revision, Sighting, Slot};
+use super::{health, labels};
+use crate::report::Report;
+
+pub(super) fn read(workload: &PodWorkload, mesh: &Mesh) -> Facts {
+    let status = &workload.status;
+    let mut report = Report::new(object(WorkloadKind::Pod, &status.id), None, "");
+    let mut gathering = Gathering::new(&status.id);
+    let latest = revision(&status.spec, mesh, &mut report);
+    gathering.declare(&latest);
+    let mut older: BTreeMap<&str, (&Pod, Revision)> = BTreeMap::new();
+    for instance in &status.instances {
+        let (document, running) = match older_version(workload, instance) {
+            None => (&status.spec, &latest),
+            Some((version, document)) => {
+                let (document, revision) = older
+                    .entry(version)
+                    .or_insert_with(|| (document, revision(document, mesh, &mut report)));
+                (*document, &*revision)
+            }
+        };
+        gathering.add(sighting(document, instance), running, &mut report);
+    }
+    for (_, revision) in older.values() {
+        gathering.declare(revision);
+    }
+    gathering.finish(report)
+}
+
+/// The version that an instance runs, if it is not the latest and known.
+fn older_version<'a>(
+    workload: &'a PodWorkload,
+    instance: &'a PodInstance,
+) -> Option<(&'a str, &'a Pod)> {
+    let own = instance.version()?;
+    if workload.status.spec.version.as_deref() == Some(own) {
+        return None;
+    }
+    let is_own = |pod: &&std::sync::Arc<Pod>| pod.version.as_deref() == Some(own);
+    let older = workload.versions.iter().find(is_own)?;
+    Some((own, older))
+}
+
+fn revision(pod: &Pod, mesh: &Mesh, report: &mut Report) -> Revision {
+    let empty = |mode| Revision {
+        labels: Labels::from(pod.labels.clone()),
+        hosts: None,
+        weight: 1,
+        mode,
+        ports: Vec::new(),
+    };
+    let Some(hosts) = labels::hosts(&pod.labels, &mesh.domain, report) else {
+        return empty(Mode::Host);
+    };
+    let mode = revision::mode(&pod.networks, report).unwrap_or(Mode::Host);
+    let specs: Vec<Spec<'_>> = endpoints(pod)
+        .map(|(c, _, e, endpoint)| Spec {
+            field: format!("containers[{c}].endpoints[{e}]"),
+            ..spec(endpoint, mode)
+        })
+        .collect();
+    Revision {
+        hosts: Some(hosts),
+        weight: labels::weight(&pod.labels, report),
+        ports: declare(&specs, mode, mesh, report),
+        ..empty(mode)
+    }
+}
+
+/// All endpoints of all containers, with their indices; instances' slots follow this order.
+fn endpoints(pod: &Pod) -> impl Iterator<Item = (usize, &ContainerSpec, usize, &EndpointSpec)> {
+    let containers = pod.containers.iter().enumerate();
+    containers.flat_map(|(c, container)| {
+        let endpoints = container.endpoints.iter().enumerate();
+        endpoints.map(move |(e, endpoint)| (c, container, e, endpoint))
+    })
+}
+
+fn spec<'a>(endpoint: &'a EndpointSpec, mode: Mode) -> Spec<'a> {
+    Spec {
+        field: String::new(),
+        name: &endpoint.name,
+        labels: &endpoint.labels,
+        container_port: endpoint.container_port.unwrap_or(0),
+        has_host_port: endpoint.host_port.is_some(),
+        otherwise: match mode {
+            Mode::Host => endpoint.host_port.unwrap_or(0),
+            _ => 0,
+        },
+        protocols: endpoint.protocol.iter().map(String::as_str).collect(),
+        network_names: &endpoint.network_names,
+    }
+}
+
+fn sighting<'a>(document: &Pod, instance: &'a PodInstance) -> Sighting<'a> {
+    Sighting {
+        id: &instance.id,
+        incarnation: incarnation(instance),
+        host: instance.agent_hostname.as_deref().unwrap_or(""),
+        addresses: addresses(instance),
+        locality: Locality {
+            region: instance.agent_region.as_deref().unwrap_or("").into(),
+            zone: instance.agent_zone.as_deref().unwrap_or("").into(),
+        },
+        since: instance.status_since,
+        slots: endpoints(document)
+            .map(|(_, container, _, endpoint)| slot(instance, &container.name, &endpoint.name))
+            .collect(),
+    }
+}
+
+/// Endpoints are joined by name; Marathon lists them in another order than the specification.
+fn slot(instance: &PodInstance, container: &str, endpoint: &str) -> Slot {
+    let status = instance.containers.iter().find(|c| c.name == container);
+    let found = status.and_then(|container| {
+        let endpoint = container.endpoints.iter().find(|e| e.name == endpoint)?;
+        Some(Slot {
+            host_port: endpoint.allocated_host_port,
+            health: health::of_endpoint(instance, container, endpoint.healthy),
+        })
+    });
+    found.unwrap_or_default()
+}
+
+fn incarnation(instance: &PodInstance) -> u64 {
+    let ids = instance
+        .containers
+        .iter()
+        .filter_map(|c| c.container_id.as_deref());
+    ids.filter_map(|id| TaskId::parse(id)?.incarnation)
+        .max()
+        .unwrap_or(0)
+}
+
+fn addresses(instance: &PodInstance) -> Vec<(Option<String>, IpAddr)> {
+    let networks = instance.networks.iter();
+    networks
+        .flat_map(|network| {
+            let ips = network.addresses.iter().filter_map(|ip| ip.parse().ok());
+            ips.map(|ip| (network.name.clone(), ip))
+        })
+        .collect()
+}

@@ -1,0 +1,120 @@
+//! Network modes: which addresses lead to an instance, and for whom.
+//!
+//! On a bridge the port mapper of the agent leaves out connections that come from its own bridge
+//! (`! -i <bridge>` in its DNAT rule), and bridge addresses repeat on every agent. So an endpoint
+//! there has two addresses, one for callers on its own agent and one for all others.
+
+use std::net::{IpAddr, SocketAddr};
+
+use model::Reach;
+
+use super::ports::Declared;
+
+/// How the containers of a workload are connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The agent's own network.
+    Host,
+    /// A network of each agent, behind its port mapper.
+    Bridge,
+    /// A network that is routed between agents.
+    Container,
+}
+
+/// Where an instance is.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) mode: Mode,
+    pub(super) agent: Option<IpAddr>,
+    /// Addresses in the container's networks, with the network's name where it is known.
+    pub(super) addresses: Vec<(Option<String>, IpAddr)>,
+}
+
+// === impl Mode ===
+
+impl Mode {
+    /// Of `networks[].mode`, since Marathon 1.5.
+    pub(super) fn parse(text: &str) -> Option<Mode> {
+        match text {
+            "host" => Some(Mode::Host),
+            "container/bridge" => Some(Mode::Bridge),
+            "container" => Some(Mode::Container),
+            _ => None,
+        }
+    }
+
+    /// Of `container.docker.network`, before Marathon 1.5.
+    pub(super) fn parse_docker(text: Option<&str>) -> Option<Mode> {
+        match text {
+            None | Some("HOST") => Some(Mode::Host),
+            Some("BRIDGE") => Some(Mode::Bridge),
+            Some("USER") => Some(Mode::Container),
+            Some(_) => None,
+        }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// `host` is what the agent advertises.
+    pub(super) fn new(mode: Mode, host: &str, addresses: Vec<(Option<String>, IpAddr)>) -> Place {
+        let agent = host.parse().ok();
+        Place {
+            mode,
+            // In host mode Mesos reports the agent's address as the task's own.
+            agent: match mode {
+                Mode::Host => agent.or_else(|| pick(&addresses, &[])),
+                _ => agent,
+            },
+            addresses,
+        }
+    }
+
+    /// The instance's own address, where connections to it arrive.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        match self.mode {
+            Mode::Host => self.agent,
+            _ => pick(&self.addresses, &[]),
+        }
+    }
+
+    /// The port on which connections arrive at the instance; `None` while it is not allocated.
+    pub(super) fn target(&self, declared: &Declared, host_port: Option<u16>) -> Option<u16> {
+        match (self.mode, declared.container_port) {
+            (Mode::Host, _) | (_, 0) => host_port,
+            (_, port) => Some(port),
+        }
+    }
+
+    /// The addresses of one port; `None` if nobody can reach it at present.
+    pub(super) fn reach(&self, declared: &Declared, host_port: Option<u16>) -> Option<Reach> {
+        let target = self.target(declared, host_port)?;
+        let own = pick(&self.addresses, &declared.network_names);
+        let container = own.map(|ip| SocketAddr::new(ip, target));
+        let host = Option::zip(self.agent, host_port).map(|(ip, port)| SocketAddr::new(ip, port));
+        match self.mode {
+            Mode::Host => host.map(Reach::everywhere),
+            Mode::Container => container.map(Reach::everywhere),
+            Mode::Bridge => {
+                let same_agent = Option::zip(self.agent, container);
+                (host.is_some() || same_agent.is_some()).then_some(Reach {
+                    anywhere: host,
+                    same_agent,
+                })
+            }
+        }
+    }
+}
+
+/// The first address in one of the wanted networks, else in any; IPv4 before IPv6, as the port
+/// mapper of Mesos knows no other.
+fn pick(addresses: &[(Option<String>, IpAddr)], wanted: &[String]) -> Option<IpAddr> {
+    let is_wanted = |name: &Option<String>| name.as_ref().is_some_and(|n| wanted.contains(n));
+    let narrowed = addresses.iter().any(|(name, _)| is_wanted(name));
+    let ips = addresses
+        .iter()
+        .filter(|(name, _)| !narrowed || is_wanted(name))
+        .map(|(_, ip)| *ip);
+    ips.min_by_key(IpAddr::is_ipv6)
+}
