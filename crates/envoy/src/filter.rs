@@ -1,0 +1,61 @@
+//! Filters: what a listener does with a connection.
+
+mod access_log;
+mod http;
+
+pub(crate) use http::{HttpKey, Routes, Side, http};
+
+use prost::Name;
+
+use crate::canonical::Canonical;
+use crate::{message, pb};
+
+pub(crate) const FAULT: &str = "envoy.filters.http.fault";
+
+/// All that a TCP proxy depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TcpKey<'a> {
+    pub(crate) cluster: &'a str,
+    pub(crate) access_log: Option<&'a str>,
+}
+
+/// Hands the bytes of a connection to a cluster.
+pub(crate) fn tcp(key: &TcpKey<'_>) -> pb::listener::Filter {
+    use pb::tcp_proxy::tcp_proxy::ClusterSpecifier;
+    let proxy = pb::tcp_proxy::TcpProxy {
+        stat_prefix: key.cluster.to_owned(),
+        access_log: access_log::to(key.access_log),
+        cluster_specifier: Some(ClusterSpecifier::Cluster(key.cluster.to_owned())),
+        ..Default::default()
+    };
+    network("envoy.filters.network.tcp_proxy", &proxy)
+}
+
+/// Finds out whether a connection is TLS, and for which server name.
+pub(crate) fn tls_inspector() -> pb::listener::ListenerFilter {
+    let config = pb::tls_inspector::TlsInspector::default();
+    listener("envoy.filters.listener.tls_inspector", &config)
+}
+
+/// Restores the destination that a connection had before it was redirected to the proxy.
+pub(crate) fn original_destination() -> pb::listener::ListenerFilter {
+    let config = pb::original_dst::OriginalDst::default();
+    listener("envoy.filters.listener.original_dst", &config)
+}
+
+fn network<M: Canonical + Name>(name: &str, config: &M) -> pb::listener::Filter {
+    use pb::listener::filter::ConfigType;
+    pb::listener::Filter {
+        name: name.to_owned(),
+        config_type: Some(ConfigType::TypedConfig(message::any(config))),
+    }
+}
+
+fn listener<M: Canonical + Name>(name: &str, config: &M) -> pb::listener::ListenerFilter {
+    use pb::listener::listener_filter::ConfigType;
+    pb::listener::ListenerFilter {
+        name: name.to_owned(),
+        config_type: Some(ConfigType::TypedConfig(message::any(config))),
+        ..Default::default()
+    }
+}

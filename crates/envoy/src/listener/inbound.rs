@@ -1,0 +1,60 @@
+//! Inbound: from other workloads to the application beside the proxy.
+
+use std::net::{IpAddr, SocketAddr};
+
+use model::{Hostname, Protocol};
+
+use super::{chain, listener, to_port};
+use crate::filter::{self, HttpKey, Routes, Side, TcpKey};
+use crate::{message, names, pb, route};
+
+/// All that the handling of one port of a workload depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PortKey<'a> {
+    /// The port on which connections arrive, and on which the application listens.
+    pub(crate) target: u16,
+    /// The port that callers use, for the names of operations.
+    pub(crate) service_port: u16,
+    /// The service, if the workload belongs to one.
+    pub(crate) host: Option<&'a Hostname>,
+    pub(crate) protocol: Protocol,
+    pub(crate) access_log: Option<&'a str>,
+}
+
+/// `<address>_<port>`: takes what arrives at the workload's address; bound, or handed connections
+/// by `virtualOutbound` where rules of the older kind send all traffic there.
+pub(crate) fn build(key: &PortKey<'_>, address: IpAddr, bind: bool) -> pb::listener::Listener {
+    let name = names::listener(address, key.target);
+    let filter = filter(key, &name);
+    let address = SocketAddr::new(address, key.target);
+    let chain = chain(name.clone(), None, filter);
+    let mut listener = listener(name, address, pb::core::TrafficDirection::Inbound, [chain]);
+    if !bind {
+        listener.bind_to_port = message::no();
+    }
+    listener
+}
+
+/// The same port as a filter chain of `virtualInbound`.
+pub(super) fn port_chain(key: &PortKey<'_>) -> pb::listener::FilterChain {
+    let name = names::listener(IpAddr::from([0, 0, 0, 0]), key.target);
+    let filter = filter(key, &name);
+    chain(name, to_port(key.target), filter)
+}
+
+fn filter(key: &PortKey<'_>, listener: &str) -> pb::listener::Filter {
+    let cluster = names::inbound_cluster(key.target);
+    match key.protocol.is_http() {
+        true => filter::http(HttpKey {
+            side: Side::Inbound,
+            listener,
+            routes: Routes::Inline(Box::new(route::inbound(key, cluster))),
+            grpc_web: key.protocol == Protocol::GrpcWeb,
+            access_log: key.access_log,
+        }),
+        false => filter::tcp(&TcpKey {
+            cluster: &cluster,
+            access_log: key.access_log,
+        }),
+    }
+}

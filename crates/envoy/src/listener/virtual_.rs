@@ -1,0 +1,99 @@
+//! The two listeners to which interception rules redirect connections.
+//!
+//! Older rules send everything to 15001, newer ones send what arrives to 15006. Both are served,
+//! whichever rules the workload has.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use model::OutboundPolicy;
+
+use super::inbound::{PortKey, port_chain};
+use super::{chain, listener, to_address, to_port};
+use crate::cluster::unknown_destination;
+use crate::filter::{self, TcpKey};
+use crate::{message, names, pb};
+
+pub(crate) const OUTBOUND_PORT: u16 = 15001;
+pub(crate) const INBOUND_PORT: u16 = 15006;
+
+/// All that `virtualOutbound` depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutboundKey<'a> {
+    pub(crate) policy: OutboundPolicy,
+    /// The workload's own address.
+    pub(crate) own: Option<IpAddr>,
+    pub(crate) access_log: Option<&'a str>,
+}
+
+/// Hands connections to the listener of their destination, and takes those that have none.
+pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::listener::Listener {
+    let black_hole = || tcp(names::BLACK_HOLE, key.access_log);
+    // A connection to the port itself would be handed back to it for ever.
+    let to_itself = chain(
+        names::VIRTUAL_OUTBOUND_BLACK_HOLE.to_owned(),
+        to_port(OUTBOUND_PORT),
+        black_hole(),
+    );
+    // So would one to a port of the workload that no service declares: older rules redirect what
+    // the proxy sends to the workload's own address.
+    let to_own = key.own.map(|own| {
+        let name = names::VIRTUAL_OUTBOUND_OWN.to_owned();
+        chain(name, to_address(own), black_hole())
+    });
+    let to_unknown = chain(
+        names::VIRTUAL_OUTBOUND_CATCH_ALL.to_owned(),
+        None,
+        tcp(unknown_destination(key.policy), key.access_log),
+    );
+    let chains = [Some(to_itself), to_own, Some(to_unknown)];
+    let name = names::VIRTUAL_OUTBOUND.to_owned();
+    let direction = pb::core::TrafficDirection::Outbound;
+    pb::listener::Listener {
+        use_original_dst: message::yes(),
+        ..listener(
+            name,
+            any_address(OUTBOUND_PORT),
+            direction,
+            chains.into_iter().flatten(),
+        )
+    }
+}
+
+/// Takes what arrives at the workload, by port.
+pub(crate) fn inbound(ports: &[PortKey<'_>], access_log: Option<&str>) -> pb::listener::Listener {
+    let black_hole = chain(
+        names::VIRTUAL_INBOUND_BLACK_HOLE.to_owned(),
+        to_port(INBOUND_PORT),
+        tcp(names::BLACK_HOLE, access_log),
+    );
+    let undeclared = chain(
+        names::VIRTUAL_INBOUND.to_owned(),
+        None,
+        tcp(names::INBOUND_PASSTHROUGH, access_log),
+    );
+    let declared = ports.iter().filter(|port| port.target != INBOUND_PORT);
+    let chains: Vec<_> = std::iter::once(black_hole)
+        .chain(declared.map(port_chain))
+        .chain([undeclared])
+        .collect();
+    let name = names::VIRTUAL_INBOUND.to_owned();
+    let direction = pb::core::TrafficDirection::Inbound;
+    pb::listener::Listener {
+        listener_filters: vec![filter::original_destination()],
+        listener_filters_timeout: Some(message::duration(Duration::ZERO)),
+        continue_on_listener_filters_timeout: true,
+        ..listener(name, any_address(INBOUND_PORT), direction, chains)
+    }
+}
+
+fn any_address(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
+}
+
+fn tcp(cluster: &str, access_log: Option<&str>) -> pb::listener::Filter {
+    filter::tcp(&TcpKey {
+        cluster,
+        access_log,
+    })
+}

@@ -1,0 +1,109 @@
+//! The names of resources: the one place that formats them.
+//!
+//! They follow Istio's, character by character: dashboards, `config_dump` readers and operators
+//! know them.
+
+use std::fmt::Display;
+use std::net::IpAddr;
+
+use model::Hostname;
+
+/// Where connections go that must go nowhere.
+pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
+/// The original destination of a connection that leaves the workload.
+pub(crate) const PASSTHROUGH: &str = "PassthroughCluster";
+/// The original destination of a connection that comes to the workload.
+pub(crate) const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
+pub(crate) const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
+pub(crate) const VIRTUAL_OUTBOUND_BLACK_HOLE: &str = "virtualOutbound-blackhole";
+pub(crate) const VIRTUAL_OUTBOUND_OWN: &str = "virtualOutbound-own-address";
+pub(crate) const VIRTUAL_OUTBOUND_CATCH_ALL: &str = "virtualOutbound-catchall-tcp";
+pub(crate) const VIRTUAL_INBOUND: &str = "virtualInbound";
+pub(crate) const VIRTUAL_INBOUND_BLACK_HOLE: &str = "virtualInbound-blackhole";
+pub(crate) const PASSTHROUGH_CHAIN: &str = "PassthroughFilterChain";
+pub(crate) const ALLOW_ANY: &str = "allow_any";
+pub(crate) const BLOCK_ALL: &str = "block_all";
+pub(crate) const DEFAULT_ROUTE: &str = "default";
+
+/// `outbound|9080|v1|reviews.marathon.slave.mesos`
+pub(crate) fn outbound_cluster(port: u16, subset: Option<&str>, host: &Hostname) -> String {
+    format!("outbound|{port}|{}|{host}", subset.unwrap_or_default())
+}
+
+/// `inbound|9080||`, also the name of the route configuration in front of it.
+pub(crate) fn inbound_cluster(port: u16) -> String {
+    format!("inbound|{port}||")
+}
+
+/// `0.0.0.0_9080`: a listener, or a filter chain of that destination.
+pub(crate) fn listener(address: IpAddr, port: u16) -> String {
+    format!("{address}_{port}")
+}
+
+/// `db.marathon.slave.mesos_443`: the filter chain of a server name.
+pub(crate) fn server_name_chain(host: &Hostname, port: u16) -> String {
+    format!("{host}_{port}")
+}
+
+/// The same, for connections to one address.
+pub(crate) fn server_name_chain_at(chain: &str, address: IpAddr) -> String {
+    format!("{chain}_{address}")
+}
+
+/// `9080`
+pub(crate) fn sidecar_routes(port: u16) -> String {
+    port.to_string()
+}
+
+/// `http.80`
+pub(crate) fn gateway_routes(port: u16) -> String {
+    format!("http.{port}")
+}
+
+/// `reviews.marathon.slave.mesos:9080`
+pub(crate) fn virtual_host(host: &Hostname, port: u16) -> String {
+    format!("{host}:{port}")
+}
+
+/// `inbound|http|9080`
+pub(crate) fn inbound_virtual_host(port: u16) -> String {
+    format!("inbound|http|{port}")
+}
+
+/// `blackhole:80`
+pub(crate) fn black_hole_virtual_host(port: u16) -> String {
+    format!("blackhole:{port}")
+}
+
+/// `outbound_0.0.0.0_9080;`, where the semicolon ends what statistics take as the name.
+pub(crate) fn stat_prefix(direction: &str, listener: &str) -> String {
+    format!("{direction}_{listener};")
+}
+
+/// `reviews.marathon.slave.mesos:9080/*`
+pub(crate) fn operation(target: &dyn Display, port: u16, path: &str) -> String {
+    format!("{target}:{port}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_istio() {
+        let host = Hostname::parse("reviews.marathon.slave.mesos").unwrap();
+        assert_eq!(
+            outbound_cluster(9080, Some("v1"), &host),
+            "outbound|9080|v1|reviews.marathon.slave.mesos"
+        );
+        assert_eq!(
+            outbound_cluster(9080, None, &host),
+            "outbound|9080||reviews.marathon.slave.mesos"
+        );
+        assert_eq!(listener([0, 0, 0, 0].into(), 9080), "0.0.0.0_9080");
+        assert_eq!(
+            stat_prefix("inbound", "172.17.0.5_9080"),
+            "inbound_172.17.0.5_9080;"
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! Routes: where each request goes.
+//!
+//! ```text
+//! sidecar, gateway ─► domains            which names a virtual host answers to
+//!        └──────────► http ─┬─► matcher  conditions
+//!                           ├─► action   forward, redirect, respond
+//!                           ├─► retry, fault
+//!                           └─► header   changes on the way
+//! ```
+
+mod action;
+mod domains;
+mod fault;
+mod gateway;
+mod header;
+mod http;
+mod matcher;
+mod retry;
+mod sidecar;
+mod virtual_services;
+
+pub(crate) use gateway::{GatewayPort, gateway};
+pub(crate) use sidecar::{SidecarKey, sidecar};
+pub(crate) use virtual_services::MeshRoutes;
+
+use std::time::Duration;
+
+use crate::listener::inbound::PortKey;
+use crate::{message, names, pb};
+
+/// Envoy's own limit of 4 KiB is too small for an error page.
+const MAX_DIRECT_RESPONSE: u32 = 1024 * 1024;
+
+/// The routes of a workload's own port: all to the application.
+pub(crate) fn inbound(key: &PortKey<'_>, cluster: String) -> pb::route::RouteConfiguration {
+    let operation = key
+        .host
+        .map(|host| names::operation(host, key.service_port, "/*"));
+    let route = pb::route::Route {
+        decorator: operation.map(decorator),
+        ..everything(names::DEFAULT_ROUTE, cluster.clone())
+    };
+    let host = pb::route::VirtualHost {
+        name: names::inbound_virtual_host(key.target),
+        domains: vec!["*".to_owned()],
+        routes: vec![route],
+        ..Default::default()
+    };
+    pb::route::RouteConfiguration {
+        name: cluster,
+        virtual_hosts: vec![host],
+        validate_clusters: message::no(),
+        ..Default::default()
+    }
+}
+
+/// Every request to one cluster, without a time limit.
+fn everything(name: &str, cluster: String) -> pb::route::Route {
+    use pb::route::route_action::ClusterSpecifier;
+    pb::route::Route {
+        name: name.to_owned(),
+        r#match: Some(any_path()),
+        action: Some(pb::route::route::Action::Route(pb::route::RouteAction {
+            cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
+            timeout: Some(message::duration(Duration::ZERO)),
+            ..Default::default()
+        })),
+        ..Default::default()
+    }
+}
+
+fn any_path() -> pb::route::RouteMatch {
+    use pb::route::route_match::PathSpecifier;
+    pb::route::RouteMatch {
+        path_specifier: Some(PathSpecifier::Prefix("/".to_owned())),
+        ..Default::default()
+    }
+}
+
+/// The name of a span.
+fn decorator(operation: String) -> pb::route::Decorator {
+    pb::route::Decorator {
+        operation,
+        ..Default::default()
+    }
+}
+
+fn virtual_host(
+    name: String,
+    domains: Vec<String>,
+    routes: Vec<pb::route::Route>,
+) -> pb::route::VirtualHost {
+    pb::route::VirtualHost {
+        name,
+        domains,
+        routes,
+        include_request_attempt_count: true,
+        ..Default::default()
+    }
+}
+
+/// The routes of a port. Clusters are not validated, so that a route to an unknown one answers
+/// 503 by itself; ports in host headers are ignored, as callers send `host` and `host:port` alike.
+fn configuration(
+    name: String,
+    virtual_hosts: Vec<pb::route::VirtualHost>,
+) -> pb::route::RouteConfiguration {
+    pb::route::RouteConfiguration {
+        name,
+        virtual_hosts,
+        validate_clusters: message::no(),
+        max_direct_response_body_size_bytes: message::number(MAX_DIRECT_RESPONSE),
+        ignore_port_in_host_matching: true,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,183 @@
+//! The HTTP rules of a virtual service, as routes.
+
+use model::route::{GatewayRef, HttpMatch, HttpRoute, VirtualService};
+use model::{Diagnostic, Hostname, Labels};
+
+use super::{action, decorator, fault, matcher, retry};
+use crate::finding::{self, Refusal, Text, code};
+use crate::registry::Registry;
+use crate::{filter, lint, names, pb};
+
+/// Where routes will be used, as far as conditions can be decided before any request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The places that the routes are for: the mesh, or gateways.
+    pub(super) gateways: &'a [&'a GatewayRef],
+    /// The port of the listener.
+    pub(super) port: u16,
+    /// The labels of the asking proxy.
+    pub(super) labels: &'a Labels,
+    pub(super) namespace: &'a str,
+}
+
+/// A route, and whether it takes every request.
+pub(super) struct Built {
+    pub(super) route: pb::route::Route,
+    pub(super) takes_all: bool,
+}
+
+/// One route for each rule and condition, in order, up to the first that takes every request. A
+/// rule that Envoy would refuse is left out with a diagnostic, lest all routes of the port be lost.
+pub(super) fn routes(
+    service: &VirtualService,
+    place: Place<'_>,
+    registry: &Registry<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Built> {
+    let mut routes = Vec::new();
+    for rule in &service.http {
+        for (at, condition) in conditions(rule) {
+            if condition.is_some_and(|c| !place.admits(c)) {
+                continue;
+            }
+            let field = match at {
+                Some(at) => format!("spec.http[{}].match[{at}]", rule.position),
+                None => format!("spec.http[{}]", rule.position),
+            };
+            match build(service, rule, condition, place, registry) {
+                Ok((built, unknown)) => {
+                    diagnostics.extend(unknown_conditions(service, rule, unknown));
+                    let last = built.takes_all;
+                    routes.push(built);
+                    if last {
+                        return routes;
+                    }
+                }
+                Err(refusal) => diagnostics.push(refused(service, &field, refusal)),
+            }
+        }
+    }
+    routes
+}
+
+/// The conditions of a rule with their index; a rule without any holds always.
+fn conditions(rule: &HttpRoute) -> impl Iterator<Item = (Option<usize>, Option<&HttpMatch>)> {
+    let always = rule.matches.is_empty().then_some((None, None));
+    let listed = rule.matches.iter().enumerate();
+    always
+        .into_iter()
+        .chain(listed.map(|(at, condition)| (Some(at), Some(condition))))
+}
+
+fn build(
+    service: &VirtualService,
+    rule: &HttpRoute,
+    condition: Option<&HttpMatch>,
+    place: Place<'_>,
+    registry: &Registry<'_>,
+) -> Result<(Built, Vec<String>), Refusal> {
+    let resolve = |to: &model::route::Destination| -> (Hostname, u16) {
+        let (host, port) = registry.resolve(to, place.port);
+        (host.clone(), port)
+    };
+    let retry = retry::build(rule.retries.as_ref());
+    let built = action::build(rule, retry.policy, &resolve)?;
+    let condition_message = condition.map_or_else(super::any_path, matcher::build);
+    let path = path(&condition_message);
+    let operation = match &built.target {
+        Some((host, port)) => names::operation(host, *port, &path),
+        None => names::operation(&service.object.name, place.port, &path),
+    };
+    let fault = fault::build(&rule.fault)?;
+    let route = pb::route::Route {
+        name: rule.name.clone().unwrap_or_default(),
+        r#match: Some(condition_message),
+        decorator: Some(decorator(operation)),
+        typed_per_filter_config: fault
+            .map(|fault| (filter::FAULT.to_owned(), fault))
+            .into_iter()
+            .collect(),
+        request_headers_to_add: built.edits.request_add,
+        request_headers_to_remove: built.edits.request_remove,
+        response_headers_to_add: built.edits.response_add,
+        response_headers_to_remove: built.edits.response_remove,
+        action: Some(built.action),
+        ..Default::default()
+    };
+    lint::route(&route)?;
+    let takes_all = condition.is_none_or(matcher::holds_always);
+    Ok((Built { route, takes_all }, retry.unknown))
+}
+
+/// The path as operations show it.
+fn path(condition: &pb::route::RouteMatch) -> String {
+    use pb::route::route_match::PathSpecifier;
+    match &condition.path_specifier {
+        Some(PathSpecifier::Prefix(prefix)) => format!("{prefix}*"),
+        Some(PathSpecifier::Path(path)) => path.clone(),
+        Some(PathSpecifier::SafeRegex(regex)) => regex.regex.clone(),
+        _ => "/*".to_owned(),
+    }
+}
+
+fn refused(service: &VirtualService, field: &str, refusal: Refusal) -> Diagnostic {
+    let why = format!("Envoy would refuse this route: {}", refusal.why);
+    let text = Text {
+        why,
+        effect: "the route is left out; requests that it would take go to the next route that \
+                 matches, or get 404"
+            .to_owned(),
+        remedy: format!("correct {field}.{}", refusal.field),
+    };
+    let refusal = refusal.within(field);
+    let object = Some(service.object.clone());
+    finding::error(code::ROUTE_REFUSED, object, refusal.field, text)
+}
+
+fn unknown_conditions(
+    service: &VirtualService,
+    rule: &HttpRoute,
+    unknown: Vec<String>,
+) -> Option<Diagnostic> {
+    if unknown.is_empty() {
+        return None;
+    }
+    let text = Text {
+        why: format!("Envoy knows no retry condition {}", unknown.join(", ")),
+        effect: "these conditions are ignored, the others apply".to_owned(),
+        remedy: "use Envoy's names, such as 5xx, connect-failure or a status code".to_owned(),
+    };
+    Some(finding::warning(
+        code::UNKNOWN_RETRY_CONDITION,
+        Some(service.object.clone()),
+        format!("spec.http[{}].retries.retryOn", rule.position),
+        text,
+    ))
+}
+
+// === impl Place ===
+
+impl Place<'_> {
+    /// Whether a condition can hold here at all.
+    fn admits(&self, condition: &HttpMatch) -> bool {
+        if condition.port.is_some_and(|port| port != self.port) {
+            return false;
+        }
+        let named = condition
+            .gateways
+            .iter()
+            .any(|g| self.gateways.contains(&g));
+        if !condition.gateways.is_empty() && !named {
+            return false;
+        }
+        // Callers from outside have no labels: where a gateway is named, they are not asked for.
+        let outside = named && !self.gateways.contains(&&GatewayRef::Mesh);
+        outside || self.admits_source(condition)
+    }
+
+    fn admits_source(&self, condition: &HttpMatch) -> bool {
+        let namespace = condition.source_namespace.as_deref();
+        condition.source_labels.selects(self.labels)
+            && namespace.is_none_or(|namespace| namespace == self.namespace)
+    }
+}

@@ -1,0 +1,148 @@
+//! Retries: when a request is tried again, and how often.
+
+use model::route::Retries;
+use pb::route::retry_policy::{RetryHostPredicate, retry_host_predicate};
+
+use crate::{message, pb};
+
+/// The mesh's default: conditions under which no side effect can have happened.
+const DEFAULT_CONDITIONS: &str =
+    "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
+const DEFAULT_ATTEMPTS: u32 = 2;
+/// How often another endpoint is drawn when one was tried before.
+const HOST_SELECTION_ATTEMPTS: i64 = 5;
+const BY_STATUS: &str = "retriable-status-codes";
+
+/// The conditions that Envoy's router knows. It ignores others, and a typo would silently mean no
+/// retries.
+const CONDITIONS: &[&str] = &[
+    "5xx",
+    "cancelled",
+    "connect-failure",
+    "deadline-exceeded",
+    "envoy-ratelimited",
+    "gateway-error",
+    "http3-post-connect-failure",
+    "internal",
+    "refused-stream",
+    "reset",
+    "reset-before-request",
+    "resource-exhausted",
+    "retriable-4xx",
+    "retriable-headers",
+    BY_STATUS,
+    "unavailable",
+];
+
+/// A policy, and the conditions that it leaves out because Envoy does not know them.
+#[derive(Debug, Default)]
+pub(super) struct Policy {
+    /// `None`: no retries.
+    pub(super) policy: Option<pb::route::RetryPolicy>,
+    pub(super) unknown: Vec<String>,
+}
+
+pub(super) fn build(retries: Option<&Retries>) -> Policy {
+    let Some(retries) = retries else {
+        return Policy {
+            policy: Some(policy(DEFAULT_ATTEMPTS, DEFAULT_CONDITIONS.to_owned())),
+            unknown: Vec::new(),
+        };
+    };
+    if retries.attempts == 0 {
+        return Policy::default();
+    }
+    let wanted = retries.retry_on.as_deref().filter(|text| !text.is_empty());
+    let conditions = conditions(wanted.unwrap_or(DEFAULT_CONDITIONS));
+    let mut policy = policy(retries.attempts, conditions.names.join(","));
+    policy.retriable_status_codes = conditions.statuses;
+    policy.per_try_timeout = retries
+        .per_try_timeout
+        .filter(|timeout| !timeout.is_zero())
+        .map(message::duration);
+    Policy {
+        policy: Some(policy),
+        unknown: conditions.unknown,
+    }
+}
+
+/// The policy of routes that no virtual service describes.
+pub(super) fn default() -> pb::route::RetryPolicy {
+    policy(DEFAULT_ATTEMPTS, DEFAULT_CONDITIONS.to_owned())
+}
+
+fn policy(attempts: u32, retry_on: String) -> pb::route::RetryPolicy {
+    let previous = pb::previous_hosts::PreviousHostsPredicate {};
+    pb::route::RetryPolicy {
+        retry_on,
+        num_retries: message::number(attempts),
+        retry_host_predicate: vec![RetryHostPredicate {
+            name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
+            config_type: Some(retry_host_predicate::ConfigType::TypedConfig(message::any(
+                &previous,
+            ))),
+        }],
+        host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
+        ..Default::default()
+    }
+}
+
+#[derive(Default)]
+struct Conditions<'a> {
+    names: Vec<&'a str>,
+    statuses: Vec<u32>,
+    unknown: Vec<String>,
+}
+
+/// Splits a comma list into conditions and status codes, which Envoy takes apart.
+fn conditions(list: &str) -> Conditions<'_> {
+    let mut found = Conditions::default();
+    for token in list.split(',').map(str::trim).filter(|t| !t.is_empty()) {
+        match token.parse::<u32>() {
+            Ok(status) if (100..600).contains(&status) => found.statuses.push(status),
+            _ if CONDITIONS.contains(&token) => found.names.push(token),
+            _ => found.unknown.push(token.to_owned()),
+        }
+    }
+    if !found.statuses.is_empty() && !found.names.contains(&BY_STATUS) {
+        found.names.push(BY_STATUS);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn retries(attempts: u32, retry_on: Option<&str>) -> Retries {
+        Retries {
+            attempts,
+            per_try_timeout: Some(Duration::from_secs(2)),
+            retry_on: retry_on.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn status_codes_are_taken_out_of_the_list() {
+        let built = build(Some(&retries(3, Some("gateway-error, 503,5xxx,429"))));
+        let policy = built.policy.unwrap();
+        assert_eq!(policy.retry_on, "gateway-error,retriable-status-codes");
+        assert_eq!(policy.retriable_status_codes, [503, 429]);
+        assert_eq!(policy.num_retries.unwrap().value, 3);
+        assert_eq!(policy.per_try_timeout.unwrap().seconds, 2);
+        assert_eq!(built.unknown, ["5xxx"]);
+    }
+
+    #[test]
+    fn no_attempts_are_no_retries_and_nothing_is_the_default() {
+        assert!(build(Some(&retries(0, None))).policy.is_none());
+        let policy = build(None).policy.unwrap();
+        assert_eq!(policy.retry_on, DEFAULT_CONDITIONS);
+        assert_eq!(policy.num_retries.unwrap().value, 2);
+        assert_eq!(
+            build(Some(&retries(2, None))).policy.unwrap().retry_on,
+            DEFAULT_CONDITIONS
+        );
+    }
+}

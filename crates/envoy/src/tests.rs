@@ -1,0 +1,13 @@
+//! What is compiled, seen as JSON.
+
+mod addresses;
+mod clusters;
+mod determinism;
+mod gateways;
+mod hosts;
+mod listeners;
+mod matches;
+mod quarantine;
+mod routes;
+pub(crate) mod validate;
+mod walkthrough;
