@@ -1,0 +1,345 @@
+//! What is written, in which order, and what waits.
+//!
+//! One flush walks the kinds in make-before-break order and ends with the removals. Whatever cannot
+//! go yet leaves the time at which to look again in `wake`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::gate::{self, ClusterGate};
+use super::plan::{Plan, View};
+use super::status::{Event, Mark};
+use super::{Mode, Stream};
+use crate::kind::Kind;
+use crate::message::Response;
+use crate::resource::{Resource, Version};
+use crate::snapshot::Snapshot;
+
+/// Removals follow their referrers: listeners name routes and clusters, clusters name endpoints.
+const REMOVAL_ORDER: [Kind; Kind::COUNT] = [
+    Kind::Listener,
+    Kind::Cluster,
+    Kind::Route,
+    Kind::Endpoint,
+    Kind::Secret,
+];
+
+/// One look at the stream at one time.
+pub(super) struct Flush<'a> {
+    stream: &'a mut Stream,
+    snapshot: Arc<Snapshot>,
+    now: Instant,
+    out: Vec<Response>,
+}
+
+impl<'a> Flush<'a> {
+    pub(super) fn new(stream: &'a mut Stream, snapshot: Arc<Snapshot>, now: Instant) -> Self {
+        Flush {
+            stream,
+            snapshot,
+            now,
+            out: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> Vec<Response> {
+        self.stream.wake = None;
+        for kind in Kind::ALL {
+            self.stream.tracks[kind.index()].forgive(&self.snapshot);
+        }
+        for kind in Kind::ALL {
+            self.additions(kind);
+        }
+        for kind in REMOVAL_ORDER {
+            self.removals(kind);
+        }
+        self.out
+    }
+
+    /// Sends what is new, changed or asked for.
+    fn additions(&mut self, kind: Kind) {
+        let paired = kind == Kind::Endpoint && self.owes_endpoints();
+        let track = &self.stream.tracks[kind.index()];
+        if !track.has_work() && !paired {
+            return;
+        }
+        // Endpoints go right behind their cluster, whatever else is under way: Envoy withholds its
+        // answers while the cluster warms, and the cluster warms until its endpoints come.
+        if !paired && self.is_blocked(kind) {
+            return;
+        }
+        let mut plan = self.view(kind).plan();
+        self.note_gone(kind, &plan);
+        let later = self.isolate(kind, &mut plan);
+        match kind {
+            Kind::Listener | Kind::Route => self.send_gated(kind, plan, later),
+            Kind::Cluster | Kind::Endpoint | Kind::Secret => {
+                self.stream.tracks[kind.index()].dirty = !later.is_empty();
+                self.send(kind, plan, &later);
+            }
+        }
+    }
+
+    /// A full set was rejected and nobody named: leaves only the next group of suspects in the
+    /// plan, and returns the names that have to wait for the answer.
+    fn isolate(&mut self, kind: Kind, plan: &mut Plan) -> BTreeSet<Arc<str>> {
+        let track = &mut self.stream.tracks[kind.index()];
+        if !track.full_set || track.suspects.is_empty() {
+            return BTreeSet::new();
+        }
+        let limit = |resource: &Arc<Resource>| track.suspects.get(&resource.name).copied();
+        let Some(size) = plan.send.iter().filter_map(limit).min() else {
+            track.suspects.clear();
+            return BTreeSet::new();
+        };
+        let group: BTreeSet<Arc<str>> = plan
+            .send
+            .iter()
+            .filter(|resource| limit(resource) == Some(size))
+            .take(size)
+            .map(|resource| Arc::clone(&resource.name))
+            .collect();
+        let (now, later): (Vec<_>, Vec<_>) = plan
+            .send
+            .drain(..)
+            .partition(|resource| group.contains(&resource.name));
+        plan.send = now;
+        later
+            .into_iter()
+            .map(|resource| Arc::clone(&resource.name))
+            .collect()
+    }
+
+    /// Sends what may point to clusters, except for what these clusters are not ready for.
+    fn send_gated(&mut self, kind: Kind, mut plan: Plan, mut later: BTreeSet<Arc<str>>) {
+        let waiting = self.waiting(kind, &plan);
+        if waiting.is_empty() || self.has_waited(kind) {
+            let track = &mut self.stream.tracks[kind.index()];
+            track.waiting_since = None;
+            track.dirty = !later.is_empty();
+            return self.send(kind, plan, &later);
+        }
+        plan.send
+            .retain(|resource| !waiting.contains(&resource.name));
+        later.extend(waiting);
+        let track = &mut self.stream.tracks[kind.index()];
+        track.dirty = true;
+        let nothing = plan.send.is_empty() && plan.absent.is_empty();
+        if !nothing && !track.would_tear(&later) {
+            self.send(kind, plan, &later);
+        }
+    }
+
+    /// Whether content of this kind has waited for clusters as long as it may.
+    fn has_waited(&mut self, kind: Kind) -> bool {
+        let track = &mut self.stream.tracks[kind.index()];
+        let since = *track.waiting_since.get_or_insert(self.now);
+        let until = since + self.stream.timing.cluster_guard;
+        if until <= self.now {
+            self.guard_passed(kind);
+            return true;
+        }
+        self.stream.wake_at(until);
+        false
+    }
+
+    fn waiting(&self, kind: Kind, plan: &Plan) -> BTreeSet<Arc<str>> {
+        let track = &self.stream.tracks[kind.index()];
+        let gate = ClusterGate::new(&self.stream.tracks[Kind::Cluster.index()], &self.snapshot);
+        plan.send
+            .iter()
+            .filter(|resource| !gate.is_open(track, resource))
+            .map(|resource| Arc::clone(&resource.name))
+            .collect()
+    }
+
+    /// Sends a plan, as one response or as many.
+    fn send(&mut self, kind: Kind, plan: Plan, waiting: &BTreeSet<Arc<str>>) {
+        let track = &self.stream.tracks[kind.index()];
+        if plan.send.is_empty() && plan.absent.is_empty() && !track.answer_owed {
+            self.stream.tracks[kind.index()].due.clear();
+            return;
+        }
+        if kind == Kind::Cluster {
+            self.stream
+                .owed
+                .extend(plan.send.iter().map(|cluster| Arc::clone(&cluster.name)));
+        }
+        if kind == Kind::Endpoint {
+            for sent in plan.send.iter().map(|sent| &sent.name).chain(&plan.absent) {
+                self.stream.owed.remove(sent);
+            }
+        }
+        if track.full_set {
+            let keep = track.gone.keys().map(Arc::clone).collect();
+            let all = self.view(kind).full_set(waiting, &keep);
+            self.emit(kind, &plan.send, all, Vec::new());
+        } else {
+            let absent = if self.stream.mode == Mode::Delta {
+                plan.absent
+            } else {
+                Vec::new()
+            };
+            self.send_parts(kind, plan.send, absent);
+        }
+        self.stream.tracks[kind.index()]
+            .due
+            .retain(|name| waiting.contains(name));
+    }
+
+    /// Route configurations go one per response: Envoy stops at the first bad one in a response,
+    /// in no defined order, so a bad route must not share a response with good ones.
+    fn send_parts(&mut self, kind: Kind, send: Vec<Arc<Resource>>, absent: Vec<Arc<str>>) {
+        let track = &self.stream.tracks[kind.index()];
+        let (alone, together): (Vec<_>, Vec<_>) = send.into_iter().partition(|resource| {
+            kind == Kind::Route || track.suspects.contains_key(&resource.name)
+        });
+        if alone.is_empty() || !together.is_empty() || !absent.is_empty() {
+            self.emit(kind, &together.clone(), together, absent);
+        }
+        for resource in alone {
+            self.emit(
+                kind,
+                std::slice::from_ref(&resource),
+                vec![resource.clone()],
+                Vec::new(),
+            );
+        }
+    }
+
+    /// Takes away what the snapshot no longer has, once nothing uses it or the guard time passed.
+    fn removals(&mut self, kind: Kind) {
+        let track = &self.stream.tracks[kind.index()];
+        if track.gone.is_empty() || track.dirty {
+            return;
+        }
+        let settled = gate::referrers_settled(&self.stream.tracks, kind, &self.snapshot)
+            && !(self.stream.only.is_none() && gate::referrers_expected(&self.stream.tracks, kind));
+        let guard = self.stream.timing.removal_guard;
+        let now = self.now;
+        let (ripe, unripe): (Vec<_>, Vec<_>) = track
+            .gone
+            .iter()
+            .partition(|(_, since)| settled || **since + guard <= now);
+        let next = unripe.iter().map(|(_, since)| **since + guard).min();
+        let ripe: Vec<Arc<str>> = ripe.into_iter().map(|(name, _)| Arc::clone(name)).collect();
+        let keep: BTreeSet<Arc<str>> = unripe.into_iter().map(|(n, _)| Arc::clone(n)).collect();
+        if let Some(next) = next {
+            self.stream.wake_at(next);
+        }
+        if ripe.is_empty() || self.is_blocked(kind) {
+            return;
+        }
+        if !settled {
+            self.guard_passed(kind);
+        }
+        self.remove(kind, ripe, &keep);
+    }
+
+    fn remove(&mut self, kind: Kind, ripe: Vec<Arc<str>>, keep: &BTreeSet<Arc<str>>) {
+        if kind == Kind::Cluster {
+            ripe.iter().for_each(|name| {
+                self.stream.owed.remove(name);
+            });
+        }
+        let track = &mut self.stream.tracks[kind.index()];
+        if track.full_set {
+            ripe.iter().for_each(|name| track.forget(name));
+            let all = self.view(kind).full_set(&BTreeSet::new(), keep);
+            self.emit(kind, &[], all, Vec::new());
+        } else if self.stream.mode == Mode::Delta {
+            self.emit(kind, &[], Vec::new(), ripe);
+        } else {
+            // State of the world has no removal for these kinds; the client drops the name itself.
+            ripe.iter().for_each(|name| track.forget(name));
+        }
+    }
+
+    /// Writes one response and what it changes in our picture of the client.
+    fn emit(
+        &mut self,
+        kind: Kind,
+        changed: &[Arc<Resource>],
+        resources: Vec<Arc<Resource>>,
+        removed: Vec<Arc<str>>,
+    ) {
+        self.stream.seq += 1;
+        let seq = self.stream.seq;
+        let track = &mut self.stream.tracks[kind.index()];
+        let version = match track.full_set {
+            true => Version::of_set(&resources),
+            false => self.snapshot.version(kind),
+        };
+        let mark = Mark {
+            nonce: seq.to_string(),
+            version: version.to_string(),
+            at: self.now,
+        };
+        let (nonce, version_info) = (mark.nonce.clone(), mark.version.clone());
+        // A full set carries names that wait or stay; only the changed ones are news.
+        track.record(mark, seq, changed, &removed);
+        self.out.push(Response {
+            kind,
+            version_info,
+            nonce,
+            resources,
+            removed,
+        });
+    }
+
+    fn note_gone(&mut self, kind: Kind, plan: &Plan) {
+        let now = self.now;
+        let track = &mut self.stream.tracks[kind.index()];
+        track.gone.retain(|name, _| plan.gone.contains(name));
+        for name in &plan.gone {
+            track.gone.entry(Arc::clone(name)).or_insert(now);
+        }
+    }
+
+    /// Whether a cluster was sent and its endpoints, which the client asked for, were not.
+    fn owes_endpoints(&self) -> bool {
+        let endpoints = &self.stream.tracks[Kind::Endpoint.index()];
+        endpoints.started
+            && self
+                .stream
+                .owed
+                .iter()
+                .any(|name| endpoints.subscription.contains(name))
+    }
+
+    fn is_blocked(&mut self, kind: Kind) -> bool {
+        let guard = self.stream.timing.cluster_guard;
+        let track = &self.stream.tracks[kind.index()];
+        match track.blocked_until(self.now, guard) {
+            Some(until) => {
+                self.stream.wake_at(until);
+                true
+            }
+            None => {
+                if !track.flights.is_empty() {
+                    self.guard_passed(kind);
+                }
+                false
+            }
+        }
+    }
+
+    fn guard_passed(&mut self, kind: Kind) {
+        self.stream.tracks[kind.index()].counters.guarded += 1;
+        self.stream.events.push(Event::Guard { kind });
+    }
+
+    fn view(&self, kind: Kind) -> View<'_> {
+        View {
+            track: &self.stream.tracks[kind.index()],
+            snapshot: &self.snapshot,
+            clusters: &self.stream.tracks[Kind::Cluster.index()],
+            owed: if kind == Kind::Endpoint {
+                &self.stream.owed
+            } else {
+                &self.stream.nothing_owed
+            },
+        }
+    }
+}
