@@ -1,0 +1,54 @@
+//! What the debug pages may see of the daemon.
+
+use std::sync::Arc;
+
+use admin::{Pending, Source};
+use api::event::SourceId;
+use model::{Diagnostic, World};
+use tokio::sync::watch;
+
+use crate::fleet::Fleet;
+use crate::sources::States;
+
+/// Read-only handles.
+pub(crate) struct Window {
+    pub(crate) fleet: Fleet,
+    pub(crate) connections: xds::Connections,
+    pub(crate) states: States,
+    pub(crate) waiting: watch::Receiver<Vec<SourceId>>,
+}
+
+impl admin::Inside for Window {
+    fn world(&self) -> Option<Arc<World>> {
+        self.fleet.world()
+    }
+
+    fn pending(&self) -> Vec<Pending> {
+        let pending = self.states.pending(&self.waiting.borrow());
+        if pending.is_empty() && self.fleet.world().is_none() {
+            let why = "the first state of the mesh is being put together".into();
+            return vec![Pending {
+                name: "index".into(),
+                why,
+                remedy: "wait a moment".into(),
+            }];
+        }
+        pending
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        self.states.rows()
+    }
+
+    fn connections(&self) -> &xds::Connections {
+        &self.connections
+    }
+
+    fn snapshot(&self, proxy: &str) -> Option<Arc<xds::Snapshot>> {
+        self.fleet.snapshot(proxy)
+    }
+
+    fn omissions(&self) -> Vec<Diagnostic> {
+        self.fleet.omissions()
+    }
+}

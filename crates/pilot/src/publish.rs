@@ -1,0 +1,203 @@
+//! From updates to published Worlds: one task owns the index and nobody else changes it.
+//!
+//! Endpoint changes are published at once. Configuration waits until it has been quiet for a
+//! moment, because one edit often comes as several objects and a route should not be seen before
+//! its subset; it never waits longer than a maximum.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::event::{Change, SourceId, Update};
+use index::Index;
+use model::{Diagnostic, Severity};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info, warn};
+
+use crate::fleet::Fleet;
+
+/// Owns the index.
+pub(crate) struct Publisher {
+    pub(crate) index: Index,
+    pub(crate) updates: mpsc::Receiver<Update>,
+    pub(crate) fleet: Fleet,
+    /// The sources whose first complete list is awaited.
+    pub(crate) waiting: watch::Sender<Vec<SourceId>>,
+    pub(crate) quiet: Duration,
+    pub(crate) longest: Duration,
+    /// The findings of the last World, sorted.
+    pub(crate) known: Arc<[Diagnostic]>,
+}
+
+/// When the changes that have been taken in must be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Due {
+    at: Instant,
+    latest: Instant,
+    /// Whether configuration is among them.
+    config: bool,
+}
+
+// === impl Publisher ===
+
+impl Publisher {
+    /// Runs until all sources have ended.
+    pub(crate) async fn run(mut self) {
+        let mut due: Option<Due> = None;
+        loop {
+            let timer = due.map(|due| due.at);
+            tokio::select! {
+                update = self.updates.recv() => match update {
+                    None => return,
+                    Some(update) => due = Some(self.take(update, due)),
+                },
+                () = until(timer), if timer.is_some() => {
+                    due = None;
+                    self.publish().await;
+                }
+            }
+        }
+    }
+
+    /// Takes in an update and all that wait behind it; tells when to publish.
+    fn take(&mut self, update: Update, due: Option<Due>) -> Due {
+        let mut config = due.is_some_and(|due| due.config);
+        let mut next = Some(update);
+        while let Some(update) = next {
+            config |= matches!(update.change, Change::Config(_));
+            self.index.apply(update);
+            next = self.updates.try_recv().ok();
+        }
+        Due::after(due, config, Instant::now(), self.quiet, self.longest)
+    }
+
+    fn log_news(&mut self, found: &Arc<[Diagnostic]>) {
+        let known = std::mem::replace(&mut self.known, found.clone());
+        for finding in found
+            .iter()
+            .filter(|finding| known.binary_search(finding).is_err())
+        {
+            log(finding);
+        }
+    }
+
+    async fn publish(&mut self) {
+        self.waiting
+            .send_if_modified(|waiting| replace(waiting, self.index.pending()));
+        let Some(published) = self.index.publish() else {
+            return;
+        };
+        let (world, changes) = (published.world, published.changes);
+        if changes.diagnostics {
+            self.log_news(&world.diagnostics);
+        }
+        info!(
+            generation = world.generation,
+            services = world.services.len(),
+            instances = world.instances.len(),
+            changed_endpoints = changes.endpoints.len(),
+            changed_config = changes.config.len(),
+            "published"
+        );
+        let fleet = self.fleet.clone();
+        // Compiling is work for a processor, not for the threads that serve streams.
+        if let Err(stopped) = tokio::task::spawn_blocking(move || fleet.publish(world)).await {
+            warn!(error = %stopped, "compiling stopped; proxies keep what they have");
+        }
+    }
+}
+
+/// A finding is logged when it appears; `/debug/diagnosticsz` has all that hold.
+fn log(finding: &Diagnostic) {
+    let object = finding
+        .object
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let at = finding
+        .location
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let (code, field, effect, remedy) = (
+        finding.code,
+        &finding.field,
+        &finding.effect,
+        &finding.remedy,
+    );
+    match finding.severity {
+        Severity::Error => error!(code, object, field, at, effect, remedy, "{}", finding.why),
+        Severity::Warning => warn!(code, object, field, at, effect, remedy, "{}", finding.why),
+    }
+}
+
+// === impl Due ===
+
+impl Due {
+    /// Workloads alone go at once; with configuration they wait for its quiet time, but not longer.
+    fn after(
+        due: Option<Due>,
+        config: bool,
+        now: Instant,
+        quiet: Duration,
+        longest: Duration,
+    ) -> Due {
+        let latest = due.map_or(now + longest, |due| due.latest);
+        let wait = if config { quiet } else { Duration::ZERO };
+        Due {
+            at: (now + wait).min(latest),
+            latest,
+            config,
+        }
+    }
+}
+
+fn replace<T: PartialEq>(old: &mut T, new: T) -> bool {
+    let changed = *old != new;
+    *old = new;
+    changed
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUIET: Duration = Duration::from_millis(20);
+    const LONGEST: Duration = Duration::from_millis(50);
+
+    fn after(due: Option<Due>, config: bool, now: Instant) -> Due {
+        Due::after(due, config, now, QUIET, LONGEST)
+    }
+
+    #[test]
+    fn workloads_are_published_at_once() {
+        let now = Instant::now();
+        assert_eq!(after(None, false, now).at, now);
+    }
+
+    #[test]
+    fn configuration_waits_for_quiet_but_not_for_ever() {
+        let start = Instant::now();
+        let mut due = after(None, true, start);
+        assert_eq!(due.at, start + QUIET);
+        for step in 1..10u32 {
+            due = after(Some(due), true, start + step * QUIET / 2);
+        }
+        assert_eq!(due.at, start + LONGEST);
+    }
+
+    #[test]
+    fn workloads_do_not_tear_an_edit_apart() {
+        let start = Instant::now();
+        let edit = after(None, true, start);
+        let both = after(Some(edit), true, start + QUIET / 2);
+        assert_eq!(both.at, start + QUIET / 2 + QUIET);
+    }
+}
