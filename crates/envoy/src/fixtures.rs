@@ -173,14 +173,14 @@ impl Draft {
         }
         let endpoints = endpoints.into_iter().map(|(key, mut list)| {
             list.sort_by(|a, b| a.instance.cmp(&b.instance));
-            (key, list.into())
+            (key, Arc::from(list))
         });
         let services = self.services.into_iter();
         World {
             generation: 1,
             mesh: Arc::new(self.mesh),
-            services: Arc::new(services.map(|s| (s.host.clone(), Arc::new(s))).collect()),
-            endpoints: Arc::new(endpoints.collect()),
+            services: services.map(|s| (s.host.clone(), Arc::new(s))).collect(),
+            endpoints: endpoints.collect(),
             virtual_services: self.virtual_services.into_iter().map(Arc::new).collect(),
             destination_rules: self.destination_rules.into_iter().map(Arc::new).collect(),
             gateways: self.gateways.into_iter().map(Arc::new).collect(),

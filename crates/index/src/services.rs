@@ -78,10 +78,9 @@ pub(crate) fn put(
         None => (None, BTreeMap::new(), Vec::new()),
     };
     if world.services.get(host).map(Arc::as_ref) != service.as_ref() {
-        let services = Arc::make_mut(&mut world.services);
         match service {
-            Some(service) => services.insert(host.clone(), Arc::new(service)),
-            None => services.remove(host),
+            Some(service) => world.services.insert(host.clone(), Arc::new(service)),
+            None => world.services.remove(host),
         };
         changes.services.insert(host.clone());
     }
@@ -109,10 +108,9 @@ fn put_endpoints(
     if world.endpoints.get(&key).map(Arc::as_ref) == endpoints.as_deref() {
         return;
     }
-    let map = Arc::make_mut(&mut world.endpoints);
     match endpoints {
-        Some(endpoints) => map.insert(key.clone(), endpoints.into()),
-        None => map.remove(&key),
+        Some(endpoints) => world.endpoints.insert(key.clone(), endpoints.into()),
+        None => world.endpoints.remove(&key),
     };
     changes.endpoints.insert(key);
 }

@@ -138,10 +138,9 @@ fn put_instance(
     if world.instances.get(id) == instance.as_ref() {
         return;
     }
-    let instances = Arc::make_mut(&mut world.instances);
     match instance {
-        Some(instance) => instances.insert(id.clone(), instance),
-        None => instances.remove(id),
+        Some(instance) => world.instances.insert(id.clone(), instance),
+        None => world.instances.remove(id),
     };
     changes.instances.insert(id.clone());
 }

@@ -1,7 +1,8 @@
 //! The World: all that is true at one moment, immutable.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use imbl::OrdMap;
 
 use crate::route::VirtualService;
 use crate::{
@@ -10,15 +11,18 @@ use crate::{
 };
 
 /// A consistent state of the mesh. Whoever holds one sees no change; the next state is another World.
+///
+/// Its maps are persistent: the next World shares all but the changed paths with the one before, so
+/// that one task among ten thousand does not copy the others.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
     /// Grows by one with every published state.
     pub generation: u64,
     pub mesh: Arc<Mesh>,
-    pub services: Arc<BTreeMap<Hostname, Arc<Service>>>,
+    pub services: OrdMap<Hostname, Arc<Service>>,
     /// Sorted by instance. A service port without instances has an empty list.
-    pub endpoints: Arc<BTreeMap<ServicePort, Arc<[Endpoint]>>>,
-    pub instances: Arc<BTreeMap<InstanceId, Arc<Instance>>>,
+    pub endpoints: OrdMap<ServicePort, Arc<[Endpoint]>>,
+    pub instances: OrdMap<InstanceId, Arc<Instance>>,
     /// In order of precedence: oldest first, then by name and namespace.
     pub virtual_services: Arc<[Arc<VirtualService>]>,
     /// In order of precedence; at most one for each host.

@@ -192,8 +192,8 @@ const QUIET: WorkloadState = WorkloadState {
 /// What differs, found by comparing everything.
 fn difference(old: &World, new: &World) -> ChangeSet {
     fn keys<K: Ord + Clone, V: PartialEq>(
-        old: &std::collections::BTreeMap<K, V>,
-        new: &std::collections::BTreeMap<K, V>,
+        old: &imbl::OrdMap<K, V>,
+        new: &imbl::OrdMap<K, V>,
     ) -> std::collections::BTreeSet<K> {
         let all = old.keys().chain(new.keys());
         all.filter(|k| old.get(*k) != new.get(*k))

@@ -75,8 +75,8 @@ fn a_health_flip_changes_its_endpoints_and_nothing_else() {
     };
     assert_eq!(after.changes, expected);
     assert!(after.changes.is_urgent());
-    assert!(Arc::ptr_eq(&before.services, &after.world.services));
-    assert!(Arc::ptr_eq(&before.instances, &after.world.instances));
+    assert!(before.services.ptr_eq(&after.world.services));
+    assert!(before.instances.ptr_eq(&after.world.instances));
     assert!(Arc::ptr_eq(&before.diagnostics, &after.world.diagnostics));
     let details = ServicePort {
         host: host("details.marathon.slave.mesos"),
