@@ -1,0 +1,50 @@
+//! The one binary, `pilothouse`, and its subcommands.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A control plane for Envoy on Apache Mesos and Marathon.
+#[derive(Parser)]
+#[command(name = "pilothouse", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve xDS to Envoy from Marathon and Istio configuration.
+    Discovery(Box<pilot::Args>),
+    /// Run a whole mesh on this machine: simulated Marathon, Bookinfo, real Envoys.
+    Demo(demo::Args),
+}
+
+fn main() -> ExitCode {
+    let (line, dropped) = pilot::strip_legacy_flags(std::env::args());
+    let command = Cli::parse_from(line).command;
+    let result = match command {
+        Command::Discovery(args) => discovery(*args, &dropped),
+        Command::Demo(args) => demo::main(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("pilothouse: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn discovery(args: pilot::Args, dropped: &[String]) -> anyhow::Result<ExitCode> {
+    pilot::init_logging(args.log_format);
+    for flag in dropped {
+        tracing::warn!("{flag} of the old Pilot has no meaning here and is ignored");
+    }
+    let config = pilot::Config::try_from(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(pilot::run(config))?;
+    Ok(ExitCode::SUCCESS)
+}
