@@ -1,0 +1,623 @@
+//! One synthetic Envoy, without I/O: parts of responses in, requests out.
+//!
+//! It behaves as Envoy 1.40 does: clusters by wildcard first; endpoints for the clusters found;
+//! the ACK of clusters held back until they are warm; then listeners, then routes. On a new
+//! stream it names what it holds (delta), and says its node once.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::board::{Arrival, Board, Sighting};
+use crate::names::{Bits, List, Names};
+use crate::request::{self, Request, Saying};
+use crate::resource::{self, Kind, Mode, Resource};
+use crate::sieve::Part;
+use crate::wire::{Value, put_bytes, put_number};
+
+/// What does not change during the life of a proxy.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) index: u32,
+    pub(crate) mode: Mode,
+    /// Encoded.
+    pub(crate) node: Bytes,
+    /// Names and versions are remembered, to be named after a reconnect.
+    pub(crate) remembers: bool,
+    /// Responses are kept whole, for the floor server.
+    pub(crate) records: bool,
+}
+
+pub(crate) struct Proxy {
+    identity: Identity,
+    tracks: [Track; 4],
+    /// The message that is arriving.
+    current: Message,
+    complete: bool,
+    answered: bool,
+    /// The last change that was seen in each resource.
+    seen: BTreeMap<u32, u64>,
+    pub(crate) recorded: Vec<(Kind, Bytes)>,
+}
+
+/// A type of resources, as the proxy sees it.
+#[derive(Default)]
+struct Track {
+    asked: bool,
+    /// What was subscribed to; empty for wildcards.
+    wanted: Rc<List>,
+    have: Bits,
+    missing: usize,
+    version: Bytes,
+    nonce: Bytes,
+    /// An ACK that waits for warming.
+    held_ack: bool,
+    /// Version by name, by their numbers.
+    held: BTreeMap<u32, u32>,
+}
+
+/// What is known of a message before it ends.
+#[derive(Default)]
+struct Message {
+    kind: Option<Kind>,
+    nonce: Bytes,
+    version: Bytes,
+    resources: usize,
+    removed: usize,
+    /// Names that the resources refer to: endpoints of clusters, routes of listeners.
+    referred: Vec<u32>,
+    got: Vec<u32>,
+    /// Answered, too: there is nothing of that name.
+    gone: Vec<u32>,
+    changes: Vec<u64>,
+    raw: Vec<u8>,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    pub(crate) fn new(identity: Identity) -> Proxy {
+        Proxy {
+            identity,
+            tracks: Default::default(),
+            current: Message::default(),
+            complete: false,
+            answered: false,
+            seen: BTreeMap::new(),
+            recorded: Vec::new(),
+        }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.identity.mode
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.identity.index
+    }
+
+    /// The requests that open a stream: for clusters, and for all that it had asked for before.
+    pub(crate) fn open(&mut self, names: &Names) -> Vec<Request> {
+        (self.current, self.answered) = (Message::default(), false);
+        let mut requests = Vec::new();
+        for kind in Kind::ALL {
+            let track = &mut self.tracks[kind.index()];
+            track.nonce = Bytes::new();
+            track.held_ack = false;
+            if kind != Kind::Cluster && !track.asked {
+                continue;
+            }
+            track.asked = true;
+            let mut held = Vec::new();
+            for (name, version) in &track.held {
+                request::put_held(&mut held, names.text(*name), names.text(*version));
+            }
+            let node = requests.is_empty().then_some(&self.identity.node[..]);
+            let saying = Saying {
+                kind,
+                node,
+                nonce: b"",
+                version: &track.version,
+                held: &held,
+            };
+            requests.push(Request::new(
+                self.identity.mode,
+                &saying,
+                track.wanted.encoded.clone(),
+            ));
+        }
+        requests
+    }
+
+    /// Takes a part of a response in; what is to be answered when it ends one.
+    pub(crate) fn take(
+        &mut self,
+        part: Part<'_>,
+        names: &mut Names,
+        board: &Board,
+    ) -> Vec<Request> {
+        match part {
+            Part::Field(number, value) => {
+                self.field(number, value, names, board);
+                Vec::new()
+            }
+            Part::End(bytes) => self.end(bytes, names, board),
+        }
+    }
+
+    /// Fields of `DeltaDiscoveryResponse` and `DiscoveryResponse`: version 1, resources 2,
+    /// type_url 4, nonce 5, removed_resources 6.
+    fn field(&mut self, number: u32, value: Value<'_>, names: &mut Names, board: &Board) {
+        if self.identity.records && number != 5 {
+            match value {
+                Value::Bytes(bytes) => put_bytes(&mut self.current.raw, number, bytes),
+                Value::Varint(value) => put_number(&mut self.current.raw, number, value),
+                Value::Fixed => {}
+            }
+        }
+        let (Value::Bytes(bytes), delta) = (value, self.identity.mode == Mode::Delta) else {
+            return;
+        };
+        match number {
+            1 => self.current.version = Bytes::copy_from_slice(bytes),
+            2 => self.resource(bytes, names, board),
+            4 => self.current.kind = Kind::from_type_url(bytes),
+            5 => self.current.nonce = Bytes::copy_from_slice(bytes),
+            6 if delta => {
+                self.current.removed += 1;
+                let number = names.number(bytes);
+                self.current.gone.push(number);
+            }
+            _ => {}
+        }
+    }
+
+    /// A resource comes before the type of its response, so its own type tells what it is.
+    fn resource(&mut self, bytes: &[u8], names: &mut Names, board: &Board) {
+        let resource = Resource::read(self.identity.mode, bytes);
+        let Some(kind) = resource.kind else { return };
+        let message = &mut self.current;
+        message.resources += 1;
+        let name = names.number(resource.name);
+        match kind {
+            Kind::Cluster => message
+                .referred
+                .extend(resource::endpoints_of(resource.body).map(|n| names.number(n))),
+            Kind::Listener => message
+                .referred
+                .extend(resource::routes_of(resource.body).map(|n| names.number(n))),
+            Kind::Endpoint | Kind::Route => {
+                message.got.push(name);
+                if let Some(change) = board.change_in(resource.name, resource.body)
+                    && self.seen.insert(name, change) != Some(change)
+                {
+                    message.changes.push(change);
+                }
+            }
+        }
+        if self.identity.remembers {
+            let version = names.number(resource.version);
+            self.tracks[kind.index()].held.insert(name, version);
+        }
+    }
+
+    fn end(&mut self, bytes: usize, names: &mut Names, board: &Board) -> Vec<Request> {
+        let message = std::mem::take(&mut self.current);
+        let Some(kind) = message.kind else {
+            return Vec::new();
+        };
+        let at = board.now();
+        board.arrived(Arrival {
+            kind,
+            bytes,
+            resources: message.resources,
+            removed: message.removed,
+        });
+        for change in &message.changes {
+            board.saw(Sighting {
+                change: *change,
+                proxy: self.identity.index,
+                at,
+            });
+        }
+        if self.identity.records {
+            self.recorded.push((kind, message.raw.clone().into()));
+        }
+        if !std::mem::replace(&mut self.answered, true) {
+            board.add(|board| &board.answered);
+        }
+        let track = &mut self.tracks[kind.index()];
+        (track.nonce, track.version) = (message.nonce.clone(), message.version.clone());
+        for name in &message.gone {
+            track.held.remove(name);
+        }
+        for name in message.got.iter().chain(&message.gone) {
+            if track.have.insert(*name) && track.wanted.numbers.contains_sorted(*name) {
+                track.missing -= 1;
+            }
+        }
+        let mut requests = Vec::new();
+        match kind {
+            Kind::Cluster => {
+                self.tracks[kind.index()].held_ack = true;
+                self.refer(Kind::Endpoint, message.referred, names, &mut requests);
+            }
+            Kind::Listener => {
+                requests.push(self.ack(kind));
+                self.refer(Kind::Route, message.referred, names, &mut requests);
+            }
+            Kind::Endpoint | Kind::Route => requests.push(self.ack(kind)),
+        }
+        self.proceed(&mut requests, board);
+        requests
+    }
+
+    /// Subscribes to names that were not known before.
+    fn refer(
+        &mut self,
+        kind: Kind,
+        mut referred: Vec<u32>,
+        names: &mut Names,
+        requests: &mut Vec<Request>,
+    ) {
+        referred.sort_unstable();
+        referred.dedup();
+        let track = &mut self.tracks[kind.index()];
+        let mut new = referred;
+        new.retain(|name| !track.wanted.numbers.contains_sorted(*name));
+        if new.is_empty() {
+            return;
+        }
+        track.missing += new
+            .iter()
+            .filter(|name| !track.have.contains(**name))
+            .count();
+        track.asked = true;
+        let added = names.list(new);
+        let mut all = [&track.wanted.numbers[..], &added.numbers[..]].concat();
+        all.sort_unstable();
+        track.wanted = names.list(all);
+        let (list, nonce) = match self.identity.mode {
+            Mode::Delta => (added.encoded.clone(), Bytes::new()),
+            Mode::Sotw => (track.wanted.encoded.clone(), track.nonce.clone()),
+        };
+        let saying = Saying {
+            kind,
+            node: None,
+            nonce: &nonce,
+            version: &track.version,
+            held: &[],
+        };
+        requests.push(Request::new(self.identity.mode, &saying, list));
+    }
+
+    /// What can be said now that was waiting: the clusters' ACK, listeners, completion.
+    fn proceed(&mut self, requests: &mut Vec<Request>, board: &Board) {
+        let [clusters, endpoints, ..] = &mut self.tracks;
+        if endpoints.missing > 0 {
+            return;
+        }
+        if std::mem::take(&mut clusters.held_ack) {
+            requests.push(self.ack(Kind::Cluster));
+        } else if clusters.nonce.is_empty() {
+            return;
+        }
+        let [_, _, listeners, routes] = &mut self.tracks;
+        if !std::mem::replace(&mut listeners.asked, true) {
+            let saying = Saying {
+                kind: Kind::Listener,
+                node: None,
+                nonce: b"",
+                version: b"",
+                held: b"",
+            };
+            requests.push(Request::new(self.identity.mode, &saying, Bytes::new()));
+        } else if !listeners.nonce.is_empty() && routes.missing == 0 && !self.complete {
+            self.complete = true;
+            board.completed(board.now());
+        }
+    }
+
+    fn ack(&self, kind: Kind) -> Request {
+        let track = &self.tracks[kind.index()];
+        let names = match self.identity.mode {
+            Mode::Delta => Bytes::new(),
+            // Every ACK repeats all names.
+            Mode::Sotw => track.wanted.encoded.clone(),
+        };
+        let saying = Saying {
+            kind,
+            node: None,
+            nonce: &track.nonce,
+            version: &track.version,
+            held: &[],
+        };
+        Request::new(self.identity.mode, &saying, names)
+    }
+}
+
+/// Lists are sorted, so that asking is cheap.
+trait Sorted {
+    fn contains_sorted(&self, number: u32) -> bool;
+}
+
+impl Sorted for Vec<u32> {
+    fn contains_sorted(&self, number: u32) -> bool {
+        self.binary_search(&number).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use envoy_types::pb::envoy::config::cluster::v3::{Cluster, cluster};
+    use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
+    use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as manager;
+    use envoy_types::pb::envoy::service::discovery::v3 as discovery;
+    use envoy_types::pb::google::protobuf::Any;
+    use prost::Message as _;
+
+    use super::*;
+    use crate::board::Mark;
+    use crate::sieve::{HEADER, Sieve};
+
+    /// A proxy, and what it says.
+    struct Talk {
+        proxy: Proxy,
+        names: Names,
+        board: Board,
+        nonce: u32,
+    }
+
+    impl Talk {
+        fn new(mode: Mode) -> Talk {
+            let node = request::node("sidecar~x", &[], false).into();
+            let identity = Identity {
+                index: 7,
+                mode,
+                node,
+                remembers: true,
+                records: true,
+            };
+            Talk {
+                proxy: Proxy::new(identity),
+                names: Names::default(),
+                board: Board::new(),
+                nonce: 0,
+            }
+        }
+
+        fn open(&mut self) -> Vec<String> {
+            let requests = self.proxy.open(&self.names);
+            told(self.proxy.mode(), &requests)
+        }
+
+        /// Sends resources to the proxy; what it answers.
+        fn send(&mut self, kind: Kind, resources: &[(&str, Vec<u8>)]) -> Vec<String> {
+            self.nonce += 1;
+            let (nonce, type_url) = (self.nonce.to_string(), kind.type_url().to_owned());
+            let any = |value: &Vec<u8>| Any {
+                type_url: type_url.clone(),
+                value: value.clone(),
+            };
+            let body = match self.proxy.mode() {
+                Mode::Delta => {
+                    let resource = |(name, value): &(&str, Vec<u8>)| discovery::Resource {
+                        name: (*name).into(),
+                        version: format!("v-{name}"),
+                        resource: Some(any(value)),
+                        ..Default::default()
+                    };
+                    let resources = resources.iter().map(resource).collect();
+                    discovery::DeltaDiscoveryResponse {
+                        nonce,
+                        resources,
+                        type_url: type_url.clone(),
+                        ..Default::default()
+                    }
+                    .encode_to_vec()
+                }
+                Mode::Sotw => {
+                    let resources = resources.iter().map(|(_, value)| any(value)).collect();
+                    discovery::DiscoveryResponse {
+                        nonce,
+                        resources,
+                        version_info: "w".into(),
+                        type_url: type_url.clone(),
+                        ..Default::default()
+                    }
+                    .encode_to_vec()
+                }
+            };
+            let mut requests = Vec::new();
+            let (proxy, names, board) = (&mut self.proxy, &mut self.names, &self.board);
+            let framed = request::framed(&body, 0);
+            Sieve::default()
+                .feed(&framed, |part| {
+                    requests.extend(proxy.take(part, names, board))
+                })
+                .unwrap();
+            told(self.proxy.mode(), &requests)
+        }
+    }
+
+    /// Requests as text: type, nonce, names, what is held.
+    fn told(mode: Mode, requests: &[Request]) -> Vec<String> {
+        let one = |request: &Request| {
+            let bytes = [&request.head[HEADER..], &request.tail[..]].concat();
+            let (url, nonce, names, held, node) = match mode {
+                Mode::Delta => {
+                    let r = discovery::DeltaDiscoveryRequest::decode(&*bytes).unwrap();
+                    let held = r.initial_resource_versions.len();
+                    (
+                        r.type_url,
+                        r.response_nonce,
+                        r.resource_names_subscribe,
+                        held,
+                        r.node,
+                    )
+                }
+                Mode::Sotw => {
+                    let r = discovery::DiscoveryRequest::decode(&*bytes).unwrap();
+                    (r.type_url, r.response_nonce, r.resource_names, 0, r.node)
+                }
+            };
+            let kind = Kind::from_type_url(url.as_bytes()).unwrap().short();
+            let node = if node.is_some() { " node" } else { "" };
+            format!(
+                "{kind} nonce={nonce} [{}] held={held}{node}",
+                names.join(",")
+            )
+        };
+        requests.iter().map(one).collect()
+    }
+
+    fn eds_cluster(name: &str) -> (&str, Vec<u8>) {
+        let kind = cluster::ClusterDiscoveryType::Type(cluster::DiscoveryType::Eds.into());
+        (
+            name,
+            Cluster {
+                name: name.into(),
+                cluster_discovery_type: Some(kind),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        )
+    }
+
+    fn listener(route: &str) -> Vec<u8> {
+        let rds = manager::Rds {
+            config_source: None,
+            route_config_name: route.into(),
+        };
+        let route_specifier = Some(manager::http_connection_manager::RouteSpecifier::Rds(rds));
+        let value = manager::HttpConnectionManager {
+            route_specifier,
+            ..Default::default()
+        }
+        .encode_to_vec();
+        let any = Any {
+            type_url: "x.HttpConnectionManager".into(),
+            value,
+        };
+        let filters = vec![Filter {
+            name: "f".into(),
+            config_type: Some(filter::ConfigType::TypedConfig(any)),
+        }];
+        let filter_chains = vec![FilterChain {
+            filters,
+            ..Default::default()
+        }];
+        Listener {
+            name: "l".into(),
+            filter_chains,
+            ..Default::default()
+        }
+        .encode_to_vec()
+    }
+
+    /// A message whose only field is its name.
+    fn named(name: &str) -> (&str, Vec<u8>) {
+        let mut bytes = Vec::new();
+        put_bytes(&mut bytes, 1, name.as_bytes());
+        (name, bytes)
+    }
+
+    #[test]
+    fn a_stream_begins_as_that_of_envoy() {
+        let mut talk = Talk::new(Mode::Delta);
+        assert_eq!(talk.open(), ["CDS nonce= [] held=0 node"]);
+        let clusters = [eds_cluster("a"), eds_cluster("b"), named("static")];
+        assert_eq!(
+            talk.send(Kind::Cluster, &clusters),
+            ["EDS nonce= [a,b] held=0"],
+            "no ACK while they warm"
+        );
+        assert_eq!(
+            talk.send(Kind::Endpoint, &[named("a")]),
+            ["EDS nonce=2 [] held=0"]
+        );
+        let warm = [
+            "EDS nonce=3 [] held=0",
+            "CDS nonce=1 [] held=0",
+            "LDS nonce= [] held=0",
+        ];
+        assert_eq!(talk.send(Kind::Endpoint, &[named("b")]), warm);
+        assert_eq!(
+            talk.send(Kind::Listener, &[("l", listener("80"))]),
+            ["LDS nonce=4 [] held=0", "RDS nonce= [80] held=0"]
+        );
+        assert_eq!(talk.board.complete.get(), 0);
+        assert_eq!(
+            talk.send(Kind::Route, &[named("80")]),
+            ["RDS nonce=5 [] held=0"]
+        );
+        assert_eq!(
+            (talk.board.complete.get(), talk.board.answered.get()),
+            (1, 1)
+        );
+        assert_eq!(talk.proxy.recorded.len(), 5);
+    }
+
+    #[test]
+    fn state_of_the_world_repeats_names_in_every_ack() {
+        let mut talk = Talk::new(Mode::Sotw);
+        talk.open();
+        assert_eq!(
+            talk.send(Kind::Cluster, &[eds_cluster("a"), eds_cluster("b")]),
+            ["EDS nonce= [a,b] held=0"]
+        );
+        assert_eq!(
+            talk.send(Kind::Endpoint, &[named("b")]),
+            ["EDS nonce=2 [a,b] held=0"]
+        );
+        assert_eq!(
+            talk.send(Kind::Endpoint, &[named("a")])[0],
+            "EDS nonce=3 [a,b] held=0"
+        );
+        assert_eq!(
+            talk.send(Kind::Cluster, &[eds_cluster("a"), eds_cluster("c")]),
+            ["EDS nonce=3 [a,b,c] held=0"]
+        );
+    }
+
+    #[test]
+    fn a_reconnect_names_what_is_held() {
+        let mut talk = Talk::new(Mode::Delta);
+        talk.open();
+        talk.send(Kind::Cluster, &[eds_cluster("a")]);
+        talk.send(Kind::Endpoint, &[named("a")]);
+        talk.send(Kind::Listener, &[("l", listener("80"))]);
+        talk.send(Kind::Route, &[named("80")]);
+        let again = [
+            "CDS nonce= [] held=1 node",
+            "EDS nonce= [a] held=1",
+            "LDS nonce= [] held=1",
+            "RDS nonce= [80] held=1",
+        ];
+        assert_eq!(talk.open(), again);
+        assert_eq!(talk.send(Kind::Cluster, &[]), ["CDS nonce=5 [] held=0"]);
+    }
+
+    #[test]
+    fn a_change_is_seen_once_by_each_proxy() {
+        let mut talk = Talk::new(Mode::Delta);
+        talk.open();
+        talk.board.mark(Mark {
+            change: 9,
+            resource: b"a".to_vec(),
+            needles: vec![b"a".to_vec()],
+        });
+        talk.send(Kind::Endpoint, &[named("a")]);
+        talk.send(Kind::Endpoint, &[named("a")]);
+        let (arrivals, sightings) = talk.board.take();
+        assert_eq!(arrivals.len(), 2);
+        assert_eq!(
+            sightings
+                .iter()
+                .map(|s| (s.change, s.proxy))
+                .collect::<Vec<_>>(),
+            [(9, 7)]
+        );
+    }
+}

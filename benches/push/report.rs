@@ -1,0 +1,305 @@
+//! Results: for people at once, and as lines of JSON that a later run is compared with.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Instant, SystemTime};
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use crate::options::Plan;
+use crate::process;
+use crate::stat::{Millis, Samples, finite};
+
+/// Where results go.
+pub(crate) struct Report {
+    file: File,
+    path: PathBuf,
+    /// The figure of the last run of each key.
+    previous: BTreeMap<String, f64>,
+    common: Map<String, Value>,
+    begun: Instant,
+}
+
+/// What one server did.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) latency: Samples,
+    /// By name, which ends in the unit.
+    pub(crate) values: Vec<(&'static str, f64)>,
+}
+
+/// A result.
+#[derive(Debug, Default)]
+pub(crate) struct Row {
+    pub(crate) case: String,
+    pub(crate) services: usize,
+    pub(crate) proxies: usize,
+    pub(crate) mode: &'static str,
+    pub(crate) server: Figures,
+    pub(crate) floor: Option<Figures>,
+    /// The name of the figure that is compared with the floor and with the last run.
+    pub(crate) figure: &'static str,
+    /// Of the whole machine, while the server was measured.
+    pub(crate) client_share: f64,
+}
+
+/// Of the whole machine; beyond it, latencies are the client's.
+const CLIENT_BOUND: f64 = 0.5;
+
+// === impl Report ===
+
+impl Report {
+    pub(crate) fn open(plan: &Plan) -> Result<Report> {
+        fs::create_dir_all(&plan.output)?;
+        let path = plan.output.join("push.jsonl");
+        let previous = previous(&fs::read_to_string(&path).unwrap_or_default());
+        let file = File::options().create(true).append(true).open(&path)?;
+        Ok(Report {
+            file,
+            path,
+            previous,
+            common: common(plan),
+            begun: Instant::now(),
+        })
+    }
+
+    pub(crate) fn begin(&self, plan: &Plan, files: u64) {
+        let (cores, load) = (cores(), process::load());
+        println!(
+            "push: {} ({}), {cores} cores, load {load:.2}, {files} open files",
+            plan.pilothouse.display(),
+            self.common["build"]
+        );
+        if plan.proxies.iter().any(|n| (*n as u64) * 3 > files) {
+            println!(
+                "push: {files} open files are too few for that many proxies; raise the limit (ulimit -n)"
+            );
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        println!(
+            "push: done in {:.0?}; every result is a line of {}",
+            self.begun.elapsed(),
+            self.path.display()
+        );
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        println!("  {text}");
+    }
+
+    pub(crate) fn row(&mut self, row: &Row) -> Result<()> {
+        let key = self.key(row);
+        let figure = row.server.figure(row.figure);
+        // Nothing can be compared with a floor of nothing.
+        let ratio = row
+            .floor
+            .as_ref()
+            .map(|floor| figure / floor.figure(row.figure))
+            .filter(|ratio| ratio.is_finite());
+        let load = process::load();
+        println!(
+            "\n{:<18} {} services, {} proxies, {}",
+            row.case, row.services, row.proxies, row.mode
+        );
+        println!("  server  {}", row.server.line());
+        if let Some(floor) = &row.floor {
+            println!("  floor   {}", floor.line());
+        }
+        let mut remarks = Vec::new();
+        remarks.extend(ratio.map(|ratio| format!("{} {ratio:.2}x floor", row.figure)));
+        let previous = self.previous.get(&key).filter(|last| **last != 0.0);
+        remarks.extend(previous.map(|last| format!("{:.2}x the last run", figure / last)));
+        remarks.push(format!("load {load:.2}"));
+        remarks.push(format!(
+            "client {:.0} % of the machine",
+            row.client_share * 100.0
+        ));
+        if row.client_share > CLIENT_BOUND {
+            remarks.push("CLIENT-BOUND".into());
+        }
+        println!("  {}", remarks.join(", "));
+        let mut line = self.common.clone();
+        line.extend(fields(row, &key, figure, ratio, load));
+        writeln!(self.file, "{}", Value::Object(line))?;
+        Ok(())
+    }
+
+    /// What must be equal for two results to be comparable.
+    fn key(&self, row: &Row) -> String {
+        let settings = [
+            "endpoints",
+            "subsets",
+            "debounce",
+            "extensions",
+            "build",
+            "cores",
+        ];
+        let settings: Vec<String> = settings
+            .iter()
+            .map(|name| format!("{name}={}", self.common[*name]))
+            .collect();
+        format!(
+            "{} s={} n={} {} {}",
+            row.case,
+            row.services,
+            row.proxies,
+            row.mode,
+            settings.join(" ")
+        )
+    }
+}
+
+fn fields(row: &Row, key: &str, figure: f64, ratio: Option<f64>, load: f64) -> Map<String, Value> {
+    let value = json!({
+        "key": key, "case": row.case, "services": row.services, "proxies": row.proxies, "mode": row.mode,
+        "figure": row.figure, "value": finite(figure), "ratio": ratio.map(finite), "load": finite(load),
+        "client_share": finite(row.client_share), "server": row.server.to_json(),
+        "floor": row.floor.as_ref().map(Figures::to_json),
+    });
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn common(plan: &Plan) -> Map<String, Value> {
+    let seconds = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |time| time.as_secs());
+    let build = plan
+        .pilothouse
+        .parent()
+        .and_then(|dir| dir.file_name())
+        .map_or("?".into(), |name| name.to_string_lossy().into_owned());
+    let value = json!({
+        "time": seconds, "version": version(plan), "commit": commit(), "build": build, "cores": cores(), "quick": plan.quick,
+        "endpoints": plan.endpoints, "subsets": plan.subsets, "extensions": plan.extensions, "rounds": plan.rounds,
+        "debounce": plan.debounce.map_or("shipped".to_owned(), |d| format!("{} ms", d.as_millis())),
+    });
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn version(plan: &Plan) -> String {
+    output(Command::new(&plan.pilothouse).arg("--version"))
+}
+
+fn commit() -> String {
+    output(Command::new("git").args(["describe", "--always", "--dirty"]))
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .map(|output| output.stdout)
+        .unwrap_or_default();
+    String::from_utf8_lossy(&output).trim().to_owned()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The last figure of each key.
+fn previous(text: &str) -> BTreeMap<String, f64> {
+    let lines = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter_map(|line| Some((line["key"].as_str()?.to_owned(), line["value"].as_f64()?)))
+        .collect()
+}
+
+// === impl Figures ===
+
+impl Figures {
+    pub(crate) fn set(&mut self, name: &'static str, value: f64) {
+        self.values.push((name, value));
+    }
+
+    /// Of the latencies, or by name.
+    fn figure(&self, name: &str) -> f64 {
+        match name {
+            "p50" => self.latency.median(),
+            "p99" => self.latency.percentile(99.0),
+            "max" => self.latency.max(),
+            name => self
+                .values
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map_or(f64::NAN, |(_, value)| *value),
+        }
+    }
+
+    fn line(&self) -> String {
+        let latency = (self.latency.len() > 0).then(|| self.latency.to_string());
+        let values = self
+            .values
+            .iter()
+            .map(|(name, value)| match name.strip_suffix(" ms") {
+                Some(name) => format!("{name} {}", Millis(*value)),
+                None => format!("{name} {}", short(*value)),
+            });
+        latency
+            .into_iter()
+            .chain(values)
+            .collect::<Vec<_>>()
+            .join(" | ")
+    }
+
+    fn to_json(&self) -> Value {
+        let values = self
+            .values
+            .iter()
+            .map(|(name, value)| (name.replace([' ', '/'], "_"), finite(*value)));
+        let mut map: Map<String, Value> = values.collect();
+        if self.latency.len() > 0 {
+            map.insert("latency_ms".into(), self.latency.to_json());
+        }
+        Value::Object(map)
+    }
+}
+
+fn short(value: f64) -> String {
+    match value.abs() {
+        v if v >= 1000.0 || v.fract() == 0.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_of_a_key_is_the_previous_run() {
+        let text = "{\"key\":\"a\",\"value\":1.5}\nnot json\n{\"key\":\"b\",\"value\":null}\n{\"key\":\"a\",\"value\":2}\n";
+        assert_eq!(previous(text), BTreeMap::from([("a".to_owned(), 2.0)]));
+    }
+
+    #[test]
+    fn a_figure_is_found_by_its_name() {
+        let mut figures = Figures::default();
+        figures.set("cpu/proxy ms", 0.25);
+        figures.latency.add(3.0);
+        assert_eq!(
+            (figures.figure("p99"), figures.figure("cpu/proxy ms")),
+            (3.0, 0.25)
+        );
+        assert!(figures.figure("unknown").is_nan());
+        assert_eq!(
+            figures.line(),
+            "p50 3.0 ms p99 3.0 ms max 3.0 ms | cpu/proxy 0.250 ms"
+        );
+        assert_eq!(figures.to_json()["cpu_proxy_ms"], 0.25);
+    }
+}

@@ -1,0 +1,11 @@
+//! The one integration binary: each module is one subject.
+
+// clippy.toml allows this in test functions only, and a test crate has helpers, too.
+#![allow(clippy::unwrap_used)]
+
+mod crds; // the shipped CRDs cover the kinds that are known
+mod e2e; // a whole mesh with real Envoys
+mod layers; // who may depend on whom
+mod marathon; // the simulator, as curl and our client see it
+mod sources; // directory and Marathon, against real files and sockets
+mod tidy; // rules about source files
