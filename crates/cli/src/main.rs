@@ -1,5 +1,7 @@
 //! The one binary, `pilothouse`, and its subcommands.
 
+mod marathon_sim;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +20,8 @@ enum Command {
     Discovery(Box<pilot::Args>),
     /// Run a whole mesh on this machine: simulated Marathon, Bookinfo, real Envoys.
     Demo(demo::Args),
+    /// Pretend to be a Marathon with agents: REST, events, failovers, faults.
+    MarathonSim(Box<marathon_sim::Args>),
 }
 
 fn main() -> ExitCode {
@@ -26,6 +30,7 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Discovery(args) => discovery(*args, &dropped),
         Command::Demo(args) => demo::main(args),
+        Command::MarathonSim(args) => marathon_sim::main(&args),
     };
     match result {
         Ok(code) => code,

@@ -3,18 +3,23 @@
 //! REST and the in-process handle both end here. A request may change several
 //! apps at once; either all of it is accepted or nothing.
 
+mod groups;
+mod plan;
+mod rollback;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::deploy::{Action, Deployment, Verb};
+use crate::deploy::{Before, Deployment, Trees};
 use crate::error::{ApiError, DeploymentId};
-use crate::render::event;
-use crate::spec::{Kind, Spec, app, path, pod};
+use crate::render::{self, event, group};
+use crate::spec::{Kind, Spec, path};
 use crate::state::clock::Stamp;
 use crate::state::instance::Goal;
 use crate::state::{RunSpec, State, unknown};
+use plan::{Planned, steps};
 
 /// Who asked, for `api_post_event` and the pod events.
 #[derive(Clone, Debug)]
@@ -41,16 +46,9 @@ pub(crate) enum Edit {
     Put(Kind, Value),
     /// The same again: a new version with new instances.
     Restart(Kind, String),
+    /// A version of before, with the instances that still run it.
+    Restore(Arc<Spec>),
     Delete(Kind, String),
-}
-
-/// An edit that was checked, with what it means.
-struct Planned {
-    kind: Kind,
-    id: String,
-    spec: Option<Arc<Spec>>,
-    created: bool,
-    verbs: Vec<Verb>,
 }
 
 impl State {
@@ -126,6 +124,13 @@ impl State {
         Ok(accepted)
     }
 
+    /// Kills the instance of a task.
+    pub(crate) fn kill_task(&mut self, task: &str) -> Result<(), ApiError> {
+        let (key, _) = self.find_task(task)?;
+        self.kill_instances(&[key]);
+        Ok(())
+    }
+
     /// Kills instances; Marathon launches them again under the same ids.
     pub(crate) fn kill_instances(&mut self, instances: &[u64]) {
         for key in instances {
@@ -138,21 +143,50 @@ impl State {
 
     /// Checks the edits, stores the new specs and begins a deployment.
     pub(crate) fn apply(&mut self, edits: Vec<Edit>, by: &Origin) -> Result<Accepted, ApiError> {
+        self.change(None, edits, by)
+    }
+
+    /// The same as a change of a group, of which nothing more is told.
+    fn apply_to(
+        &mut self,
+        group: &str,
+        edits: Vec<Edit>,
+        by: &Origin,
+    ) -> Result<Accepted, ApiError> {
+        self.change(Some(group), edits, by)
+    }
+
+    fn change(
+        &mut self,
+        group: Option<&str>,
+        edits: Vec<Edit>,
+        by: &Origin,
+    ) -> Result<Accepted, ApiError> {
         let ids: Vec<String> = edits.iter().map(Edit::id).collect();
         let locks = self.locks(&ids);
         if !locks.is_empty() && !by.force {
             return Err(ApiError::Locked(locks));
         }
         let version = self.clock.version();
+        let mut taken = self.taken_ports();
         let planned: Vec<Planned> = edits
             .into_iter()
-            .map(|edit| self.plan(edit, version))
+            .map(|edit| self.plan(edit, version, &mut taken))
             .collect::<Result<_, _>>()?;
         self.cancel_deployments(&locks);
-        planned.iter().for_each(|p| self.store(p, version));
+        let before = planned.iter().map(|p| self.before(p)).collect();
+        let original = self.tree();
+        planned.iter().for_each(|p| self.store(p));
         self.version = version;
-        self.tell(&planned, version, by);
-        let deployment = Deployment::new(DeploymentId(self.ids.uuid()), version, steps(&planned));
+        match group {
+            Some(group) => self.publish(event::group_change(group, version)),
+            None => self.tell(&planned, version, by),
+        }
+        let id = DeploymentId(self.ids.uuid());
+        let mut deployment = Deployment::new(id, version, steps(&planned));
+        deployment.before = before;
+        let ends = original.zip(self.tree());
+        deployment.trees = ends.map(|(original, target)| Trees { original, target });
         let accepted = Accepted {
             id: planned.first().map(|p| p.id.clone()).unwrap_or_default(),
             deployment: deployment.id.clone(),
@@ -163,14 +197,15 @@ impl State {
         Ok(accepted)
     }
 
-    fn normalise(&self, kind: Kind, raw: &Value) -> Result<Value, ApiError> {
-        let named = self.options.networks.iter().map(|n| n.name.clone());
-        // The bridge is a CNI network of each agent and may be named as such.
-        let networks: Vec<String> = named.chain([self.options.bridge_name.clone()]).collect();
-        match kind {
-            Kind::App => app::normalise(raw, &networks),
-            Kind::Pod => pod::normalise(raw, &networks),
-        }
+    fn before(&self, planned: &Planned) -> Before {
+        let old = self.run_spec(&planned.id).map(|r| r.current.clone());
+        (planned.kind, planned.id.clone(), old)
+    }
+
+    /// The group tree, for Marathons that put it into events.
+    fn tree(&self) -> Option<Value> {
+        let heavy = self.profile.heavy_plans(None) || self.profile.heavy_plans(Some("heavy"));
+        heavy.then(|| group::definitions(self, "/"))
     }
 
     fn locks(&self, ids: &[String]) -> Vec<DeploymentId> {
@@ -179,86 +214,7 @@ impl State {
         locking.map(|d| d.id.clone()).collect()
     }
 
-    fn plan(&self, edit: Edit, version: Stamp) -> Result<Planned, ApiError> {
-        let id = edit.id();
-        let current = self.run_spec(&id).map(|r| r.current.clone());
-        let planned = |kind, spec, created, verbs| Planned {
-            kind,
-            id: id.clone(),
-            spec,
-            created,
-            verbs,
-        };
-        match edit {
-            Edit::Delete(kind, _) => {
-                self.spec(kind, &id)?;
-                Ok(planned(kind, None, false, vec![Verb::Stop]))
-            }
-            Edit::Restart(kind, _) => {
-                let body = self.spec(kind, &id)?.source();
-                // Without a predecessor everything counts as changed.
-                let spec = Spec::new(kind, body, version, None);
-                Ok(planned(
-                    kind,
-                    Some(Arc::new(spec)),
-                    false,
-                    vec![Verb::Restart],
-                ))
-            }
-            Edit::Put(kind, raw) => {
-                let mut body = self.normalise(kind, &raw)?;
-                self.check_place(kind, &id)?;
-                self.assign_ports(kind, &mut body, current.as_deref())?;
-                let verbs = verbs(kind, &body, current.as_deref());
-                let spec = Spec::new(kind, body, version, current.as_deref());
-                let created = current.is_none();
-                Ok(planned(kind, Some(Arc::new(spec)), created, verbs))
-            }
-        }
-    }
-
-    /// Apps, pods and groups share one tree.
-    fn check_place(&self, kind: Kind, id: &str) -> Result<(), ApiError> {
-        let clash = |other: &str| {
-            let other_kind = self.run_specs[other].current.kind;
-            (other == id && other_kind != kind)
-                || other.starts_with(&format!("{id}/"))
-                || id.starts_with(&format!("{other}/"))
-        };
-        let live = self.run_specs.iter().filter(|(_, r)| !r.deleted);
-        match live.map(|(other, _)| other).find(|other| clash(other)) {
-            Some(other) => Err(ApiError::invalid(
-                "/id",
-                format!("'{id}' clashes with the app, pod or group of '{other}'"),
-            )),
-            None => Ok(()),
-        }
-    }
-
-    fn assign_ports(
-        &self,
-        kind: Kind,
-        body: &mut Value,
-        current: Option<&Spec>,
-    ) -> Result<(), ApiError> {
-        if kind == Kind::Pod {
-            return Ok(());
-        }
-        let previous = current.map(Spec::service_ports).unwrap_or_default();
-        let mut taken: BTreeSet<u16> = self
-            .specs(Kind::App)
-            .flat_map(|s| s.service_ports())
-            .collect();
-        taken.extend(app::service_ports(body));
-        let range = self.options.service_ports.clone();
-        app::assign_service_ports(body, &previous, || {
-            let free = range.clone().find(|port| !taken.contains(port))?;
-            taken.insert(free);
-            Some(free)
-        })
-    }
-
-    fn store(&mut self, planned: &Planned, version: Stamp) {
+    fn store(&mut self, planned: &Planned) {
         match &planned.spec {
             Some(spec) => {
                 let run_spec = self.run_specs.entry(planned.id.clone());
@@ -266,9 +222,10 @@ impl State {
                     current: spec.clone(),
                     versions: Default::default(),
                     deleted: false,
+                    last_failure: None,
                 });
                 run_spec.current = spec.clone();
-                run_spec.versions.insert(version, spec.clone());
+                run_spec.versions.insert(spec.version, spec.clone());
                 run_spec.deleted = false;
             }
             None => {
@@ -283,8 +240,11 @@ impl State {
     fn tell(&mut self, planned: &[Planned], version: Stamp, by: &Origin) {
         for plan in planned {
             let event = match (plan.kind, &plan.spec) {
-                (Kind::App, Some(spec)) => Some(event::api_post(by, &spec.body)),
+                (Kind::App, Some(spec)) => {
+                    Some(event::api_post(by, &render::app::definition(self, spec)))
+                }
                 (Kind::App, None) => None,
+                (Kind::Pod, _) if !self.profile.has_pod_events() => None,
                 (Kind::Pod, Some(_)) if plan.created => Some(event::pod("pod_created_event", by)),
                 (Kind::Pod, Some(_)) => Some(event::pod("pod_updated_event", by)),
                 (Kind::Pod, None) => Some(event::pod("pod_deleted_event", by)),
@@ -304,35 +264,7 @@ impl Edit {
         match self {
             Edit::Put(_, raw) => path::lookup(raw["id"].as_str().unwrap_or_default()),
             Edit::Restart(_, id) | Edit::Delete(_, id) => id.clone(),
+            Edit::Restore(spec) => spec.id.clone(),
         }
     }
-}
-
-fn verbs(kind: Kind, body: &Value, current: Option<&Spec>) -> Vec<Verb> {
-    let instances = |shape: &Value| match kind {
-        Kind::App => shape["instances"].clone(),
-        Kind::Pod => shape["scaling"]["instances"].clone(),
-    };
-    match current {
-        None => vec![Verb::Start, Verb::Scale],
-        Some(old) if !old.same_config(kind, body) => vec![Verb::Restart],
-        Some(old) if instances(&old.body) != instances(body) => vec![Verb::Scale],
-        Some(_) => Vec::new(),
-    }
-}
-
-/// Marathon stops first, then starts, then scales and restarts.
-fn steps(planned: &[Planned]) -> Vec<Vec<Action>> {
-    let phase = |wanted: &[Verb]| -> Vec<Action> {
-        let actions = planned.iter().flat_map(|p| {
-            let verbs = p.verbs.iter().filter(|v| wanted.contains(v));
-            verbs.map(|v| Action::new(*v, p.kind, &p.id))
-        });
-        actions.collect()
-    };
-    vec![
-        phase(&[Verb::Stop]),
-        phase(&[Verb::Start]),
-        phase(&[Verb::Scale, Verb::Restart]),
-    ]
 }

@@ -1,18 +1,19 @@
 //! The handle: starts a simulator and does in process what REST does, and more.
 
+mod trouble;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
 use crate::change::{Accepted, Edit, Origin};
 use crate::error::{ApiError, DeploymentId};
-use crate::options::{Kill, Launch, Options};
-use crate::server::{Server, Shared};
+use crate::options::{Kill, Launch, Options, Readiness};
+use crate::server::Shared;
 use crate::spec::{Kind, path};
 use crate::state::{State, unknown};
 use crate::view::{self, TaskView};
@@ -22,55 +23,69 @@ use crate::view::{self, TaskView};
 #[derive(Clone)]
 pub struct Simulator {
     shared: Shared,
-    running: Arc<Running>,
+    _running: Arc<Running>,
 }
 
 struct Running {
-    /// `None` while Marathon is away.
-    server: Mutex<Option<Server>>,
-    driver: JoinHandle<()>,
+    shared: Shared,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.driver.abort();
-        if let Some(server) = self.server.get_mut().take() {
-            server.abandon();
-        }
+        self.shared.end();
     }
 }
 
 impl Simulator {
     /// Listens and begins.
     pub async fn start(options: Options) -> io::Result<Simulator> {
-        let listener = TcpListener::bind(options.listen).await?;
-        let shared = Shared::new(State::new(options, listener.local_addr()?));
-        let driver = tokio::spawn(shared.clone().drive());
-        let server = Server::start(shared.clone(), listener);
-        let running = Running {
-            server: Mutex::new(Some(server)),
-            driver,
-        };
+        let mut listeners = vec![TcpListener::bind(options.listen).await?];
+        for standby in &options.standbys {
+            listeners.push(TcpListener::bind(standby).await?);
+        }
+        let members = listeners.iter().map(TcpListener::local_addr);
+        let members = members.collect::<io::Result<Vec<_>>>()?;
+        let state = State::new(options, members)
+            .map_err(|bad| io::Error::new(io::ErrorKind::InvalidInput, bad))?;
+        let shared = Shared::new(state);
+        shared.background(shared.clone().drive());
+        for (member, listener) in listeners.into_iter().enumerate() {
+            shared.listen(member, listener).await;
+        }
+        let running = Arc::new(Running {
+            shared: shared.clone(),
+        });
         Ok(Simulator {
             shared,
-            running: Arc::new(running),
+            _running: running,
         })
     }
 
     /// The base URL, without a slash at the end.
     pub fn url(&self) -> String {
-        self.shared.url()
+        self.url_of(0)
+    }
+
+    /// The base URL of a member: the first listens on `Options::listen`, the
+    /// others on `Options::standbys`.
+    pub fn url_of(&self, member: usize) -> String {
+        format!("http://{}", self.shared.addr(member))
     }
 
     /// The address that REST listens on.
     pub fn addr(&self) -> SocketAddr {
-        self.shared.addr()
+        self.addr_of(0)
+    }
+
+    /// The address of a member.
+    pub fn addr_of(&self, member: usize) -> SocketAddr {
+        self.shared.addr(member)
     }
 
     /// Ends the simulator: no more steps, all connections closed.
     pub async fn shutdown(self) {
-        self.running.driver.abort();
-        self.pause().await;
+        self.shared.end();
+        self.shared.pause().await;
     }
 
     // === run specs ===
@@ -78,6 +93,11 @@ impl Simulator {
     /// `POST /v2/apps`.
     pub fn post_app(&self, app: Value) -> Result<DeploymentId, ApiError> {
         self.change(|state| state.create(Kind::App, &app, &origin("/v2/apps")))
+    }
+
+    /// `PUT /v2/groups`: many apps at once.
+    pub fn put_group(&self, group: Value) -> Result<DeploymentId, ApiError> {
+        self.change(|state| state.put_group("/", &group, &origin("/v2/groups")))
     }
 
     /// `PUT /v2/apps/{id}` with a complete definition (`partialUpdate=false`).
@@ -135,11 +155,7 @@ impl Simulator {
 
     /// Kills the instance of a task; it is launched again under the same id.
     pub fn kill_task(&self, task: &str) -> Result<(), ApiError> {
-        self.shared.mutate(|state| {
-            let (key, _) = state.find_task(task)?;
-            state.kill_instances(&[key]);
-            Ok(())
-        })
+        self.shared.mutate(|state| state.kill_task(task))
     }
 
     /// The task fails by itself: `TASK_FAILED`, then the next launch of the same
@@ -157,6 +173,11 @@ impl Simulator {
     /// Reports the outcome of a task's health checks; `None` forgets it.
     pub fn set_health(&self, task: &str, alive: Option<bool>) -> Result<(), ApiError> {
         self.shared.mutate(|s| s.set_health(task, alive))
+    }
+
+    /// Answers a task's readiness checks; `None` forgets it.
+    pub fn set_ready(&self, task: &str, ready: Option<bool>) -> Result<(), ApiError> {
+        self.shared.mutate(|s| s.set_ready(task, ready))
     }
 
     /// All tasks with what is true of them, oldest instance first.
@@ -209,44 +230,12 @@ impl Simulator {
         });
     }
 
-    // === trouble ===
-
-    /// Marathon goes away: nothing listens, all connections are cut. Tasks live
-    /// on, and control in process still works.
-    pub async fn pause(&self) {
-        if let Some(server) = self.running.server.lock().await.take() {
-            server.stop().await;
-        }
-    }
-
-    /// Marathon comes back, on the same port.
-    pub async fn resume(&self) -> io::Result<()> {
-        let mut server = self.running.server.lock().await;
-        if server.is_none() {
-            let listener = TcpListener::bind(self.addr()).await?;
-            *server = Some(Server::start(self.shared.clone(), listener));
-        }
-        Ok(())
-    }
-
-    /// Event streams stay open but fall silent, heartbeats included, as behind
-    /// a dead connection. What happens meanwhile waits in the buffers and comes
-    /// when the streams thaw; a buffer that overflows closes its stream.
-    pub fn freeze_events(&self, frozen: bool) {
-        self.shared.freeze(frozen);
-    }
-
-    /// Closes all event streams.
-    pub fn drop_streams(&self) {
+    /// From now on, who answers readiness checks.
+    pub fn set_readiness(&self, readiness: Readiness) {
         self.shared.mutate(|state| {
-            state.hub.cut_all();
-            state.revision += 1;
+            state.readiness = readiness;
+            state.wake_all();
         });
-    }
-
-    /// The number of open event streams.
-    pub fn streams(&self) -> usize {
-        self.shared.read(|state| state.hub.len())
     }
 
     fn change(

@@ -31,6 +31,19 @@ pub(crate) struct Deployment {
     announced: bool,
     /// Waits for instances; none has changed since the last look.
     waiting: bool,
+    /// What each affected run spec was before; nothing if it is new.
+    pub(crate) before: Vec<Before>,
+    /// For heavy plans.
+    pub(crate) trees: Option<Trees>,
+}
+
+/// A run spec before a deployment, for its rollback.
+pub(crate) type Before = (Kind, String, Option<Arc<Spec>>);
+
+/// Both ends of a plan as group trees.
+pub(crate) struct Trees {
+    pub(crate) original: Value,
+    pub(crate) target: Value,
 }
 
 /// One action on one run spec.
@@ -80,6 +93,8 @@ impl Deployment {
             current: 0,
             announced: false,
             waiting: false,
+            before: Vec::new(),
+            trees: None,
         }
     }
 
@@ -100,6 +115,12 @@ impl Deployment {
     pub(crate) fn restarts(&self, run_spec: &str) -> bool {
         self.actions()
             .any(|a| a.verb == Verb::Restart && a.run_spec == run_spec)
+    }
+
+    /// A new leader takes over at the current step.
+    pub(crate) fn announce_again(&mut self) {
+        self.announced = false;
+        self.waiting = false;
     }
 
     pub(crate) fn wake(&mut self) {
@@ -135,7 +156,7 @@ impl State {
         if !deployment.announced {
             let event = event::deployment("deployment_info", deployment);
             self.deployments[index].announced = true;
-            self.publish(event);
+            self.publish_deployment(index, event);
             return true;
         }
         let mut moved = false;
@@ -164,7 +185,7 @@ impl State {
             self.run_specs.remove(&id);
             self.publish(event::app_terminated(&id));
         }
-        self.publish(success);
+        self.publish_deployment(index, success);
         let deployment = &mut self.deployments[index];
         deployment.current += 1;
         deployment.announced = false;
@@ -172,7 +193,15 @@ impl State {
 
     fn finish(&mut self, index: usize) {
         let deployment = self.deployments.remove(index);
-        self.publish(event::deployment_end("deployment_success", &deployment));
+        self.unbalance(&deployment);
+        let event = event::deployment_end("deployment_success", &deployment);
+        self.publish_plan(event, deployment.trees.as_ref());
+    }
+
+    fn publish_deployment(&mut self, index: usize, event: Value) {
+        let trees = self.deployments[index].trees.take();
+        self.publish_plan(event, trees.as_ref());
+        self.deployments[index].trees = trees;
     }
 
     /// Drops deployments that a forced change takes over.
@@ -184,7 +213,8 @@ impl State {
         for deployment in &cancelled {
             let mut event = event::deployment_end("deployment_failed", deployment);
             event["reason"] = json!("The upgrade has been cancelled");
-            self.publish(event);
+            self.unbalance(deployment);
+            self.publish_plan(event, deployment.trees.as_ref());
         }
     }
 
@@ -219,7 +249,7 @@ impl State {
     pub(crate) fn scale_to(&mut self, spec: &Arc<Spec>, target: usize) -> Outcome {
         let wanted: Vec<&Instance> = self
             .instances_of(&spec.id)
-            .filter(|i| i.goal == Goal::Running)
+            .filter(|i| i.counts() || (target == 0 && i.goal == Goal::Running))
             .collect();
         if wanted.len() > target {
             if let Some(victim) = youngest(&wanted) {
@@ -231,7 +261,8 @@ impl State {
             self.schedule(spec);
             return Outcome::Moved;
         }
-        let going = self.instances_of(&spec.id).count() > wanted.len();
+        let mut all = self.instances_of(&spec.id);
+        let going = all.any(|i| i.goal == Goal::Decommissioned);
         if !going && wanted.iter().all(|i| i.is_ready()) {
             Outcome::Done
         } else {
@@ -252,7 +283,7 @@ pub(crate) enum Outcome {
 }
 
 /// Whom to kill first: what does not run, then `YOUNGEST_FIRST`.
-fn youngest(instances: &[&Instance]) -> Option<u64> {
+pub(crate) fn youngest(instances: &[&Instance]) -> Option<u64> {
     let victim = instances.iter().max_by_key(|i| (!i.is_ready(), i.key));
     victim.map(|i| i.key)
 }

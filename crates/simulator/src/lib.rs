@@ -15,18 +15,25 @@
 //!
 //! The middle (`spec`, `state`, `change`, `deploy`, `render`, `rest`) is
 //! synchronous and takes one step at a time; [`Simulator`] owns the sockets
-//! and a driver task that steps until nothing moves. Behaviour is that of
-//! Marathon 1.8; other version profiles, leader failover and fault knobs belong
-//! into [`Options`] and the connection loop of `server`.
+//! and a driver task that steps until nothing moves. `profile` knows how
+//! releases differ, `front` plays leader, standby and authentication before a
+//! request gets to `rest`, and `faults` spoils what comes back.
 
+mod auth;
 mod change;
 mod control;
 mod deploy;
 mod error;
 mod events;
+mod failover;
+mod faults;
+mod front;
 mod http;
 mod json;
+mod member;
 mod options;
+mod profile;
+mod remote;
 mod render;
 mod rest;
 mod server;
@@ -34,8 +41,11 @@ mod spec;
 mod state;
 mod view;
 
+pub use auth::{Account, Auth, BadKey, Proof};
 pub use control::Simulator;
 pub use error::{ApiError, DeploymentId, Violation};
-pub use options::{Agent, Kill, Launch, Network, Options};
+pub use failover::Failover;
+pub use faults::{Effect, EventFaults, Fault};
+pub use options::{Agent, Kill, Launch, Network, Options, Readiness};
 pub use spec::{Kind, NetworkMode};
 pub use view::{PortView, TaskView};

@@ -4,12 +4,27 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::auth::Auth;
+use crate::failover::Failover;
+
 /// Everything that can be chosen before the start. The default is one agent on
 /// loopback, one container network and tasks that start by themselves.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where the REST API listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Further members of the same cluster, each with an address of its own.
+    /// The one that listens on `listen` is the first leader.
+    pub standbys: Vec<SocketAddr>,
+    /// How long a member holds a request while there is no leader, before it
+    /// answers 502; Marathon's is 2.75 s.
+    pub leader_wait: Duration,
+    /// What `DELETE /v2/leader` sets off.
+    pub failover: Failover,
+    /// Who may use the API.
+    pub auth: Auth,
+    /// Compress answers for clients that accept gzip; never event streams.
+    pub gzip: bool,
     /// The Mesos agents, in the order in which empty ones are filled.
     pub agents: Vec<Agent>,
     /// The named container networks, known on every agent. The first is the
@@ -24,9 +39,12 @@ pub struct Options {
     pub launch: Launch,
     /// Who brings killed tasks from `TASK_KILLING` to `TASK_KILLED`.
     pub kill: Kill,
+    /// Who answers the readiness checks of apps.
+    pub readiness: Readiness,
     /// `marathon_config.framework_name` of `/v2/info`; part of Mesos-DNS names.
     pub framework_name: String,
-    /// `version` of `/v2/info`.
+    /// `version` of `/v2/info`, which also chooses the behaviour: 1.4, 1.5,
+    /// 1.7, 1.8 and 1.11 differ, those between behave as they did.
     pub version: String,
     /// The name under which agents report their bridge network.
     pub bridge_name: String,
@@ -72,6 +90,15 @@ pub enum Launch {
     Manual,
 }
 
+/// Who answers readiness checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// The simulator: a task is ready with its first `TASK_RUNNING`.
+    Immediate,
+    /// The caller, by `set_ready`; until then there is no result.
+    Manual,
+}
+
 /// Who brings killed tasks to `TASK_KILLED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {
@@ -85,6 +112,11 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            standbys: Vec::new(),
+            leader_wait: Duration::from_millis(2750),
+            failover: Failover::default(),
+            auth: Auth::default(),
+            gzip: false,
             agents: vec![Agent::default()],
             networks: vec![Network {
                 name: "dcos".into(),
@@ -94,6 +126,7 @@ impl Default for Options {
             event_buffer: 1024,
             launch: Launch::Immediate,
             kill: Kill::Immediate,
+            readiness: Readiness::Immediate,
             framework_name: "marathon".into(),
             version: "1.8.222".into(),
             bridge_name: "mesos-bridge".into(),

@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod deployment;
 pub(crate) mod event;
 pub(crate) mod group;
+mod legacy;
 pub(crate) mod pod;
 pub(crate) mod task;
 
@@ -18,7 +19,7 @@ impl Embed {
         let mut embeds: BTreeSet<String> = values.map(strip).map(str::to_owned).collect();
         // Tasks and failures have always come with deployments.
         if embeds.contains("failures") {
-            embeds.insert("tasks".into());
+            embeds.extend(["tasks".into(), "lastTaskFailure".into()]);
         }
         if embeds.contains("tasks") {
             embeds.insert("deployments".into());

@@ -1,6 +1,7 @@
 //! The REST API: from request to change and rendering, without I/O.
 
 mod apps;
+mod deployments;
 mod groups;
 mod info;
 mod pods;
@@ -23,9 +24,16 @@ type Answer = Result<Response, ApiError>;
 
 /// Answers a request. The event stream is not among them.
 pub(crate) fn handle(state: &mut State, request: &Request) -> Response {
-    let leader = format!("http://{}", state.addr);
     let answer = route(state, request).unwrap_or_else(Response::from);
-    answer.header("X-Marathon-Leader", leader)
+    match state.leader_addr() {
+        Some(leader) => answer.header("X-Marathon-Leader", format!("http://{leader}")),
+        None => answer,
+    }
+}
+
+/// Whether the answer promises that the leader will resign.
+pub(crate) fn is_resignation(request: &Request, answer: &Response) -> bool {
+    request.method == "DELETE" && request.path == "/v2/leader" && answer.status == 200
 }
 
 fn route(state: &mut State, request: &Request) -> Answer {
@@ -39,6 +47,8 @@ fn route(state: &mut State, request: &Request) -> Answer {
         tasks::route(state, request, rest)
     } else if let Some(rest) = below("/v2/groups") {
         groups::route(state, request, rest)
+    } else if let Some(rest) = below("/v2/deployments") {
+        deployments::route(state, request, rest.trim_start_matches('/'))
     } else {
         info::route(state, request, path)
     }

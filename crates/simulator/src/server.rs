@@ -1,20 +1,17 @@
-//! Sockets and tasks around the state: listener, connections, driver.
+//! The state and who must hear of its changes; the clockwork's driver.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::http::connection;
+use crate::member::Member;
 use crate::state::State;
 
-/// The state, and who must hear of its changes. Cheap to clone.
+/// The state, shared by connections, driver and handles. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Inner>);
 
@@ -24,19 +21,27 @@ struct Inner {
     work: Notify,
     changes: watch::Sender<u64>,
     frozen: watch::Sender<bool>,
-    addr: SocketAddr,
+    members: Vec<Member>,
     heartbeat: Duration,
+    leader_wait: Duration,
+    /// Ends everything.
+    end: CancellationToken,
 }
 
 impl Shared {
     pub(crate) fn new(state: State) -> Shared {
+        let end = CancellationToken::new();
+        let members = state.members.iter();
+        let members = members.map(|addr| Member::new(*addr, end.child_token()));
         Shared(Arc::new(Inner {
-            addr: state.addr,
+            members: members.collect(),
             heartbeat: state.options.heartbeat,
+            leader_wait: state.options.leader_wait,
             state: Mutex::new(state),
             work: Notify::new(),
             changes: watch::Sender::new(0),
             frozen: watch::Sender::new(false),
+            end,
         }))
     }
 
@@ -59,16 +64,26 @@ impl Shared {
         result
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.0.addr
+    /// Where a member listens.
+    pub(crate) fn addr(&self, member: usize) -> SocketAddr {
+        self.0.members[member].addr
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.0.addr)
+    /// The number of members.
+    pub(crate) fn members(&self) -> usize {
+        self.0.members.len()
+    }
+
+    pub(crate) fn member(&self, member: usize) -> &Member {
+        &self.0.members[member]
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
         self.0.heartbeat
+    }
+
+    pub(crate) fn leader_wait(&self) -> Duration {
+        self.0.leader_wait
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
@@ -81,6 +96,16 @@ impl Shared {
 
     pub(crate) fn freeze(&self, frozen: bool) {
         self.0.frozen.send_replace(frozen);
+    }
+
+    /// Runs something beside, until the simulator ends.
+    pub(crate) fn background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(self.0.end.clone().run_until_cancelled_owned(work));
+    }
+
+    /// Ends driver, listeners and connections, some time soon.
+    pub(crate) fn end(&self) {
+        self.0.end.cancel();
     }
 
     /// Steps the state whenever something may move. Between two steps others
@@ -101,66 +126,4 @@ impl Shared {
         }
         moved
     }
-}
-
-/// The listener with its connections, while Marathon is there.
-pub(crate) struct Server {
-    stop: CancellationToken,
-    tasks: TaskTracker,
-}
-
-impl Server {
-    pub(crate) fn start(shared: Shared, listener: TcpListener) -> Server {
-        let server = Server {
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
-        let accept = accept(shared, listener, server.tasks.clone(), server.stop.clone());
-        server
-            .tasks
-            .spawn(server.stop.clone().run_until_cancelled_owned(accept));
-        server
-    }
-
-    /// Closes the listener and all connections, some time soon.
-    pub(crate) fn abandon(self) {
-        self.stop.cancel();
-    }
-
-    /// Closes the listener and all connections, and waits for that.
-    pub(crate) async fn stop(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-    }
-}
-
-async fn accept(
-    shared: Shared,
-    listener: TcpListener,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
-    loop {
-        let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // One failed handshake, or no descriptors left: others go on.
-                tracing::warn!(%error, "marathon simulator: accept failed");
-                tokio::task::yield_now().await;
-                continue;
-            }
-        };
-        let shared = shared.clone();
-        let serve = async move {
-            if let Err(error) = connection::serve(shared, socket, peer).await {
-                log_end(peer, &error);
-            }
-        };
-        tasks.spawn(stop.clone().run_until_cancelled_owned(serve));
-    }
-}
-
-fn log_end(peer: SocketAddr, error: &io::Error) {
-    tracing::debug!(%peer, %error, "marathon simulator: connection ended");
 }

@@ -84,6 +84,9 @@ pub(crate) struct Port {
 pub(crate) struct HealthCheck {
     /// Pods: the endpoint that an HTTP or TCP check probes.
     pub(crate) endpoint: Option<String>,
+    /// Marathon runs the check itself, and forgets the results with its
+    /// leader; Mesos keeps those of its own.
+    pub(crate) by_marathon: bool,
 }
 
 /// `upgradeStrategy`, shares of the wanted instances.
@@ -169,6 +172,11 @@ impl Spec {
             Kind::App => app::service_ports(&self.body),
             Kind::Pod => Vec::new(),
         }
+    }
+
+    /// The Mesos role that the instances run under.
+    pub(crate) fn role(&self) -> &str {
+        crate::json::text(&self.body, "role").unwrap_or("*")
     }
 
     /// The mode of the first network, which decides how the task is reached.

@@ -5,21 +5,32 @@
 //! visible change per call, so that an observer between two steps sees the same
 //! intermediate states as with the real one.
 
+mod balance;
 pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod ids;
 pub(crate) mod instance;
 mod launch;
+mod loss;
+mod pool;
 mod report;
+mod term;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use serde_json::Value;
+
+use crate::auth::{BadKey, Guard};
 use crate::deploy::Deployment;
 use crate::error::ApiError;
 use crate::events::Hub;
-use crate::options::{Kill, Launch, Options};
+use crate::faults::Faults;
+use crate::options::{Kill, Launch, Options, Readiness};
+use crate::profile::Profile;
 use crate::spec::{Kind, Spec};
 use clock::{Clock, Stamp};
 use cluster::Cluster;
@@ -29,11 +40,21 @@ use instance::Instance;
 /// The whole state of one Marathon.
 pub(crate) struct State {
     pub(crate) options: Options,
-    /// Where the API listens; the `leader` of every answer.
-    pub(crate) addr: SocketAddr,
+    pub(crate) profile: Profile,
+    /// Where the members of the Marathon cluster listen.
+    pub(crate) members: Vec<SocketAddr>,
+    /// Which of them leads.
+    pub(crate) leader: Option<usize>,
+    /// Event streams that a leader who is not ready closes at once.
+    pub(crate) unready: u32,
     pub(crate) framework_id: String,
     pub(crate) launch: Launch,
     pub(crate) kill: Kill,
+    pub(crate) readiness: Readiness,
+    pub(crate) faults: Faults,
+    pub(crate) guard: Guard,
+    /// Groups that were created as such; others exist through their members.
+    pub(crate) groups: BTreeSet<String>,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) run_specs: BTreeMap<String, RunSpec>,
@@ -48,7 +69,9 @@ pub(crate) struct State {
     pub(crate) revision: u64,
     next_instance: u64,
     /// The instances of each run spec.
-    members: BTreeMap<String, BTreeSet<u64>>,
+    siblings: BTreeMap<String, BTreeSet<u64>>,
+    /// Run specs whose number of instances may be wrong.
+    unbalanced: BTreeSet<String>,
     /// Instances that may move by themselves.
     awake: BTreeSet<u64>,
     /// Instances that found no agent; they try again when something is freed.
@@ -62,15 +85,25 @@ pub(crate) struct RunSpec {
     /// Deleted specs vanish from the API at once (Marathon replaces the root
     /// group as soon as the deployment is accepted) while their instances die.
     pub(crate) deleted: bool,
+    /// The last task that ended badly.
+    pub(crate) last_failure: Option<Value>,
 }
 
 impl State {
-    pub(crate) fn new(options: Options, addr: SocketAddr) -> State {
+    pub(crate) fn new(options: Options, members: Vec<SocketAddr>) -> Result<State, BadKey> {
         let mut ids = Ids::new(options.seed);
         let framework_id = format!("{}-0000", ids.uuid());
         let mut clock = Clock::default();
-        State {
-            addr,
+        let profile = Profile::of(&options.version);
+        Ok(State {
+            profile,
+            members,
+            leader: Some(0),
+            unready: 0,
+            readiness: options.readiness,
+            faults: Faults::default(),
+            guard: Guard::new(&options.auth, options.seed)?,
+            groups: BTreeSet::new(),
             launch: options.launch,
             kill: options.kill,
             cluster: Cluster::new(&options, &ids.uuid()),
@@ -81,20 +114,23 @@ impl State {
             run_specs: BTreeMap::new(),
             instances: BTreeMap::new(),
             deployments: Vec::new(),
-            hub: Hub::new(options.event_buffer),
+            hub: Hub::new(options.event_buffer, profile, options.seed),
             revision: 0,
             next_instance: 0,
-            members: BTreeMap::new(),
+            siblings: BTreeMap::new(),
+            unbalanced: BTreeSet::new(),
             awake: BTreeSet::new(),
             homeless: BTreeSet::new(),
             options,
-        }
+        })
     }
 
     /// Lets the next thing happen that happens by itself. False when nothing
     /// moves until somebody asks for a change.
     pub(crate) fn step(&mut self) -> bool {
-        self.step_deployments() || self.step_instances()
+        // Without a leader nobody acts; what runs, runs on.
+        self.leader.is_some()
+            && (self.step_deployments() || self.step_balance() || self.step_instances())
     }
 
     fn step_instances(&mut self) -> bool {
@@ -115,6 +151,7 @@ impl State {
             let id = &instance.spec.id;
             let waiting = self.deployments.iter_mut().filter(|d| d.affects(id));
             waiting.for_each(Deployment::wake);
+            self.unbalanced.insert(id.clone());
         }
     }
 
@@ -123,9 +160,15 @@ impl State {
         self.awake = self.instances.keys().copied().collect();
     }
 
-    /// Nothing left to do: no deployment, and every instance runs.
+    /// Room was made: instances without an agent try again.
+    fn wake_homeless(&mut self) {
+        self.awake.append(&mut self.homeless);
+    }
+
+    /// Nothing left to do: no deployment, and the right instances run.
     pub(crate) fn settled(&self) -> bool {
-        self.deployments.is_empty() && self.instances.values().all(Instance::is_steady)
+        let balanced = self.unbalanced.iter().all(|id| self.is_balanced(id));
+        self.deployments.is_empty() && balanced && self.instances.values().all(Instance::is_steady)
     }
 
     /// The run spec, unless it was deleted.
@@ -165,7 +208,7 @@ impl State {
 
     /// The instances of a run spec, oldest first.
     pub(crate) fn instances_of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Instance> {
-        let keys = self.members.get(id).into_iter().flatten();
+        let keys = self.siblings.get(id).into_iter().flatten();
         keys.filter_map(|key| self.instances.get(key))
     }
 
@@ -178,6 +221,11 @@ impl State {
         let mut matching = indexed.filter(|(_, _, id)| *id == task);
         let found = matching.next().map(|(key, index, _)| (key, index));
         found.ok_or_else(|| ApiError::NotFound(format!("Task '{task}' does not exist")))
+    }
+
+    /// The leader's address as Marathon writes it.
+    pub(crate) fn leader_addr(&self) -> Option<SocketAddr> {
+        self.leader.and_then(|i| self.members.get(i)).copied()
     }
 
     /// The deployments that work on a run spec.

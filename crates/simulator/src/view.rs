@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde_json::{Value, json};
+
 use crate::spec::{Kind, NetworkMode};
 use crate::state::State;
 use crate::state::instance::{Instance, Task};
@@ -41,6 +43,8 @@ pub struct TaskView {
     pub version: String,
     /// The outcome of health checks; `None` if there are none or none yet.
     pub healthy: Option<bool>,
+    /// What readiness checks say; `None` if there are none or none yet.
+    pub ready: Option<bool>,
 }
 
 /// A port of a task.
@@ -52,6 +56,40 @@ pub struct PortView {
     pub container_port: Option<u16>,
     /// The port on the agent, if one was asked for.
     pub host_port: Option<u16>,
+}
+
+impl TaskView {
+    /// For the control API over HTTP.
+    pub(crate) fn to_json(&self) -> Value {
+        let network = match &self.network_mode {
+            NetworkMode::Host => json!({ "mode": "host" }),
+            NetworkMode::Bridge => json!({ "mode": "container/bridge" }),
+            NetworkMode::Container(name) => json!({ "mode": "container", "name": name }),
+        };
+        let ports = self.ports.iter().map(|p| {
+            json!({
+                "name": p.name, "containerPort": p.container_port, "hostPort": p.host_port,
+            })
+        });
+        json!({
+            "id": self.id,
+            "instanceId": self.instance_id,
+            "runSpecId": self.run_spec_id,
+            "kind": match self.kind { Kind::App => "app", Kind::Pod => "pod" },
+            "container": self.container,
+            "state": self.state,
+            "agentHostname": self.agent_hostname,
+            "agentIp": self.agent_ip.to_string(),
+            "containerIp": self.container_ip.map(|ip| ip.to_string()),
+            "network": network,
+            "ports": ports.collect::<Vec<_>>(),
+            "labels": self.labels,
+            "incarnation": self.incarnation,
+            "version": self.version,
+            "healthy": self.healthy,
+            "ready": self.ready,
+        })
+    }
 }
 
 /// All tasks that are on an agent or have just ended, oldest instance first.
@@ -82,6 +120,7 @@ fn task(state: &State, instance: &Instance, task: &Task) -> Option<TaskView> {
         incarnation: instance.incarnation,
         version: instance.spec.version.to_string(),
         healthy: task.health.alive,
+        ready: task.ready,
     })
 }
 

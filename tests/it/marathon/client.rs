@@ -1,7 +1,7 @@
 //! A client of its own, down to the bytes, so that framing can be checked.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -69,19 +69,39 @@ pub(crate) async fn send(
     accept: &str,
     body: Option<Value>,
 ) -> Answer {
+    let head = format!("Accept: {accept}\r\n");
+    send_to(sim.addr(), method, path, &head, body).await
+}
+
+/// Sends to any member, with any header lines.
+pub(crate) async fn send_to(
+    addr: SocketAddr,
+    method: &str,
+    path: &str,
+    head: &str,
+    body: Option<Value>,
+) -> Answer {
     let body = body.map(|b| b.to_string()).unwrap_or_default();
     let text = format!(
-        "{method} {path} HTTP/1.1\r\nHost: m\r\nAccept: {accept}\r\nConnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: m\r\n{head}Connection: close\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let bytes = soon(exchange(sim, text.as_bytes())).await;
+    let bytes = soon(exchange_with(addr, text.as_bytes())).await;
     parse(&bytes, method == "HEAD")
+}
+
+pub(crate) async fn get_from(addr: SocketAddr, path: &str) -> Answer {
+    send_to(addr, "GET", path, "Accept: application/json\r\n", None).await
 }
 
 /// Sends bytes and reads until the other side closes.
 pub(crate) async fn exchange(sim: &Simulator, request: &[u8]) -> Vec<u8> {
-    let mut socket = TcpStream::connect(sim.addr()).await.expect("listening");
+    exchange_with(sim.addr(), request).await
+}
+
+pub(crate) async fn exchange_with(addr: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let mut socket = TcpStream::connect(addr).await.expect("listening");
     socket.write_all(request).await.expect("sent");
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).await.expect("answered");
@@ -127,9 +147,11 @@ impl Events {
     }
 
     pub(crate) async fn open_with(sim: &Simulator, query: &str) -> Events {
-        let mut socket = soon(TcpStream::connect(sim.addr()))
-            .await
-            .expect("listening");
+        Events::open_at(sim.addr(), query).await
+    }
+
+    pub(crate) async fn open_at(addr: SocketAddr, query: &str) -> Events {
+        let mut socket = soon(TcpStream::connect(addr)).await.expect("listening");
         let request = format!(
             "GET /v2/events{query} HTTP/1.1\r\nHost: m\r\nAccept: text/event-stream\r\n\r\n"
         );

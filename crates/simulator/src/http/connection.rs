@@ -8,6 +8,9 @@ use tokio::net::TcpStream;
 
 use super::request::{Framing, Malformed, Request, chunked};
 use super::{response::Response, stream};
+use crate::faults::Effect;
+use crate::front::{self, Admission};
+use crate::remote::{self, After};
 use crate::rest;
 use crate::server::Shared;
 
@@ -15,7 +18,12 @@ use crate::server::Shared;
 const LIMIT: usize = 16 << 20;
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(shared: Shared, socket: TcpStream, peer: SocketAddr) -> io::Result<()> {
+pub(crate) async fn serve(
+    shared: Shared,
+    member: usize,
+    socket: TcpStream,
+    peer: SocketAddr,
+) -> io::Result<()> {
     let mut connection = Connection {
         socket,
         peer,
@@ -27,23 +35,62 @@ pub(crate) async fn serve(shared: Shared, socket: TcpStream, peer: SocketAddr) -
             Ok(None) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let answer = Response::text(400, error.to_string());
-                return connection
-                    .socket
-                    .write_all(&answer.encode(false, false))
-                    .await;
+                return answer.send(&mut connection.socket, None).await.map(|_| ());
             }
             Err(error) => return Err(error),
         };
-        if request.path == "/v2/events" && request.method == "GET" {
-            return stream::serve(shared, connection.socket, request).await;
+        let (answer, after) = match answer(&shared, member, &request).await {
+            Next::Answer(answer, after) => (answer, after),
+            Next::Stream(via) => {
+                return stream::serve(shared, connection.socket, request, via).await;
+            }
+        };
+        let open = answer.send(&mut connection.socket, Some(&request)).await?;
+        if let Some(after) = after {
+            after.begin(&shared);
         }
-        let answer = shared.mutate(|state| rest::handle(state, &request));
-        let bytes = answer.encode(request.method == "HEAD", request.keep_alive);
-        connection.socket.write_all(&bytes).await?;
-        if !request.keep_alive {
+        if !open {
             return connection.socket.shutdown().await;
         }
     }
+}
+
+/// What becomes of a request.
+enum Next {
+    /// An answer, and what begins once it is sent.
+    Answer(Response, Option<After>),
+    /// The connection becomes an event stream, through that standby.
+    Stream(Option<String>),
+}
+
+async fn answer(shared: &Shared, member: usize, request: &Request) -> Next {
+    if let Some((answer, after)) = remote::handle(shared, request) {
+        return Next::Answer(answer, after);
+    }
+    let via = match front::admit(shared, member, request).await {
+        Admission::Pass(via) => via,
+        Admission::Answer(answer) => return Next::Answer(answer, None),
+    };
+    let stream = request.path == "/v2/events" && request.method == "GET";
+    let effect = shared.mutate(|state| state.faults.take(&request.path, stream));
+    if let Some(Effect::Status(status)) = effect {
+        return Next::Answer(Response::text(status, "A fault was asked for."), None);
+    }
+    if stream {
+        return Next::Stream(via);
+    }
+    let mut answer = shared.mutate(|state| rest::handle(state, request));
+    if let Some(via) = via {
+        answer = answer.header("X-Marathon-Via", via);
+    }
+    if let Some(effect) = &effect {
+        answer.spoil(effect);
+    }
+    if shared.read(|s| s.options.gzip) && request.accepts_gzip() {
+        answer = answer.compressed();
+    }
+    let resigned = rest::is_resignation(request, &answer);
+    Next::Answer(answer, resigned.then_some(After::Resign))
 }
 
 struct Connection {

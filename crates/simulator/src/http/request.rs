@@ -74,6 +74,11 @@ impl Request {
         found.next().map(|(_, value)| value.trim())
     }
 
+    pub(crate) fn accepts_gzip(&self) -> bool {
+        self.header("accept-encoding")
+            .is_some_and(|codings| codings.contains("gzip"))
+    }
+
     /// All values of a query parameter.
     pub(crate) fn params<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let pairs = self.query.iter().filter(move |(n, _)| n == name);

@@ -2,14 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::{Embed, task};
+use super::{Embed, legacy, task};
 use crate::spec::Spec;
 use crate::state::State;
 use crate::state::instance::{Condition, Instance};
 
+/// The document of one version of an app.
+pub(crate) fn definition(state: &State, spec: &Spec) -> Value {
+    let mut json = spec.body.clone();
+    if !state.profile.has_networks() {
+        legacy::antiquate(&mut json);
+    }
+    if state.profile.writes_nulls() {
+        legacy::add_nulls(&mut json);
+    }
+    json
+}
+
 /// An app: its document and the embedded rest.
 pub(crate) fn app(state: &State, spec: &Spec, embed: &Embed) -> Value {
-    let mut json = spec.body.clone();
+    let mut json = definition(state, spec);
     if embed.has("counts") {
         counts(state, spec, &mut json);
     }
@@ -19,6 +31,11 @@ pub(crate) fn app(state: &State, spec: &Spec, embed: &Embed) -> Value {
     }
     if embed.has("readiness") {
         json["readinessCheckResults"] = readiness(state, spec);
+    }
+    let failure = state.run_spec(&spec.id);
+    let failure = failure.and_then(|r| r.last_failure.as_ref());
+    if let Some(failure) = failure.filter(|_| embed.has("lastTaskFailure")) {
+        json["lastTaskFailure"] = failure.clone();
     }
     if embed.has("tasks") {
         json["tasks"] = task::tasks_of(state, spec).into();
@@ -46,18 +63,19 @@ fn counts(state: &State, spec: &Spec, json: &mut Value) {
     json["tasksUnhealthy"] = count(&|i| running(i) && i.healthy() == Some(false));
 }
 
-/// Readiness is checked only while a deployment lasts; here a task is ready
-/// with its first `TASK_RUNNING`.
-fn readiness(state: &State, spec: &Spec) -> Value {
+/// Readiness is checked only while a deployment lasts; tasks that have not
+/// answered yet are not listed.
+pub(crate) fn readiness(state: &State, spec: &Spec) -> Value {
     if state.deployments_of(&spec.id).next().is_none() {
         return json!([]);
     }
     let current = state.instances_of(&spec.id);
-    let tasks = current.flat_map(|i| i.tasks.iter().filter(|t| t.started.is_some()));
+    let tasks = current.flat_map(|i| i.tasks.iter().map(move |t| (i, t)));
     tasks
-        .flat_map(|t| {
-            let checks = spec.shape.readiness_checks.iter();
-            checks.map(|name| json!({ "name": name, "taskId": t.id, "ready": true }))
+        .filter_map(|(i, t)| Some((i, t, t.ready?)))
+        .flat_map(|(i, t, ready)| {
+            let checks = i.spec.shape.readiness_checks.iter();
+            checks.map(move |name| json!({ "name": name, "taskId": t.id, "ready": ready }))
         })
         .collect()
 }

@@ -2,14 +2,17 @@
 
 use serde_json::{Value, json};
 
+use super::app;
 use crate::deploy::{Action, Deployment};
 use crate::spec::Kind;
+use crate::state::State;
 
 /// A running deployment.
-pub(crate) fn deployment(deployment: &Deployment) -> Value {
+pub(crate) fn deployment(state: &State, deployment: &Deployment) -> Value {
     let current = deployment.current_actions().iter().map(|action| {
         let mut json = action.to_json();
-        json["readinessCheckResults"] = json!([]);
+        let spec = state.run_spec(&action.run_spec).map(|r| &r.current);
+        json["readinessCheckResults"] = spec.map_or(json!([]), |s| app::readiness(state, s));
         json
     });
     json!({

@@ -8,7 +8,7 @@ use crate::change::Origin;
 use crate::deploy::Deployment;
 use crate::state::State;
 use crate::state::clock::Stamp;
-use crate::state::instance::{Instance, Task};
+use crate::state::instance::{Condition, Instance, Task};
 
 /// A Mesos status update; for pods there is one per container, and `appId` is
 /// the pod.
@@ -34,12 +34,20 @@ pub(crate) fn instance_changed(state: &State, instance: &Instance) -> Value {
     json!({
         "eventType": "instance_changed_event",
         "instanceId": instance.id,
-        "condition": instance.condition.name(),
+        "condition": condition(state, instance),
         "runSpecId": instance.spec.id,
         "agentId": agent.map(|a| &a.id),
         "host": agent.map(|a| &a.options.hostname),
         "runSpecVersion": instance.spec.version.to_string(),
     })
+}
+
+/// Before 1.8 an instance began as `Created`, when Mesos' offer was accepted.
+fn condition(state: &State, instance: &Instance) -> String {
+    match instance.condition {
+        Condition::Provisioned if !state.profile.has_goals() => "Created".to_owned(),
+        condition => condition.name(),
+    }
 }
 
 /// A change of an instance's health; `null` is "unknown".

@@ -47,6 +47,9 @@ pub(crate) fn instance(state: &State, instance: &Instance) -> Value {
         "lastUpdated": since,
         "lastChanged": since,
     });
+    if state.profile.has_roles() {
+        json["role"] = instance.spec.role().into();
+    }
     if let Some(message) = message {
         json["message"] = message.into();
     }

@@ -31,6 +31,9 @@ pub(crate) fn task(state: &State, instance: &Instance, task: &Task) -> Value {
             }
         }
     }
+    if state.profile.has_roles() {
+        json["role"] = instance.spec.role().into();
+    }
     if task.condition.is_active() {
         json["ports"] = task.flat_ports().into();
         json["stagedAt"] = task.staged.to_string().into();
@@ -40,7 +43,11 @@ pub(crate) fn task(state: &State, instance: &Instance, task: &Task) -> Value {
         }
     }
     if instance.container(task).health.is_some() {
-        json["healthCheckResults"] = json!([health(instance, task)]);
+        // A new leader has no results at all until its checks have run.
+        json["healthCheckResults"] = match task.health.wiped {
+            true => json!([]),
+            false => json!([health(instance, task)]),
+        };
     }
     json
 }

@@ -64,7 +64,7 @@ fn get(state: &State, request: &Request, rest: &str) -> Answer {
     }
     if let Some((id, version)) = below(rest, "versions") {
         let spec = state.spec_version(Kind::App, &path::lookup(id), version)?;
-        return Ok(Response::json(200, &spec.body));
+        return Ok(Response::json(200, &app::definition(state, spec)));
     }
     let spec = state.spec(Kind::App, &path::lookup(rest))?;
     // Marathon keeps these four for clients of old.

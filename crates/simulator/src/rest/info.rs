@@ -6,26 +6,26 @@ use super::{Answer, no_such_path};
 use crate::error::ApiError;
 use crate::http::request::Request;
 use crate::http::response::Response;
-use crate::render::deployment;
 use crate::state::State;
 
 pub(super) fn route(state: &State, request: &Request, path: &str) -> Answer {
+    if (request.method.as_str(), path) == ("DELETE", "/v2/leader") {
+        let body = json!({ "message": "Leadership abdicated" });
+        return Ok(Response::json(200, &body));
+    }
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Err(ApiError::MethodNotAllowed);
     }
     match path {
         "/ping" => Ok(ping(request)),
-        "/v2/leader" => Ok(Response::json(
-            200,
-            &json!({ "leader": state.addr.to_string() }),
-        )),
+        "/v2/leader" => Ok(Response::json(200, &json!({ "leader": leader(state) }))),
         "/v2/info" => Ok(Response::json(200, &info(state))),
-        "/v2/deployments" => {
-            let all = state.deployments.iter().map(deployment::deployment);
-            Ok(Response::json(200, &all.collect()))
-        }
         _ => Err(no_such_path(request)),
     }
+}
+
+fn leader(state: &State) -> Option<String> {
+    state.leader_addr().map(|addr| addr.to_string())
 }
 
 fn ping(request: &Request) -> Response {
@@ -37,24 +37,25 @@ fn ping(request: &Request) -> Response {
 
 fn info(state: &State) -> Value {
     let options = &state.options;
+    let addr = state.leader_addr().unwrap_or(options.listen);
     json!({
         "name": "marathon",
         "version": options.version,
         "buildref": "simulator",
         "elected": true,
-        "leader": state.addr.to_string(),
+        "leader": leader(state),
         "frameworkId": state.framework_id,
         "marathon_config": {
             "framework_name": options.framework_name,
             "default_network_name": options.networks.first().map(|n| &n.name),
             "mesos_bridge_name": options.bridge_name,
             "features": ["task_killing"],
-            "ha": false,
-            "hostname": state.addr.ip().to_string(),
+            "ha": state.members.len() > 1,
+            "hostname": addr.ip().to_string(),
             "local_port_min": options.service_ports.start(),
             "local_port_max": options.service_ports.end(),
         },
         "zookeeper_config": {},
-        "http_config": { "http_port": state.addr.port(), "https_port": 8443 },
+        "http_config": { "http_port": addr.port(), "https_port": 8443 },
     })
 }

@@ -148,10 +148,16 @@ pub(crate) fn read(body: &Value) -> Shape {
         },
     };
     let checks = list(body, "healthChecks");
+    let by_marathon = checks
+        .iter()
+        .any(|c| matches!(text(c, "protocol"), None | Some("HTTP" | "HTTPS" | "TCP")));
     let container = Container {
         name: String::new(),
         ports: entries.iter().map(read_port).collect(),
-        health: (!checks.is_empty()).then_some(HealthCheck { endpoint: None }),
+        health: (!checks.is_empty()).then_some(HealthCheck {
+            endpoint: None,
+            by_marathon,
+        }),
     };
     let readiness = list(body, "readinessChecks").iter();
     Shape {

@@ -186,6 +186,7 @@ fn container(body: &Value, host: bool) -> Container {
         ports: list(body, "endpoints").iter().map(read_port).collect(),
         health: check.map(|_| HealthCheck {
             endpoint: probe.and_then(|p| text(p, "endpoint")).map(str::to_owned),
+            by_marathon: false,
         }),
     }
 }

@@ -1,14 +1,9 @@
 //! The pretended Mesos agents: host ports and addresses, given and returned.
-//!
-//! Numbers are handed out in a circle, so that a port or address is not
-//! reused as long as another one is free: clients must see new ones after a
-//! restart.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::RangeInclusive;
 
 use super::instance::{Address, Instance};
+use super::pool::Pool;
 use crate::options::{self, Options};
 use crate::spec::{NetworkMode, Spec};
 
@@ -17,6 +12,8 @@ pub(crate) struct Cluster {
     agents: Vec<Agent>,
     networks: Vec<(String, Pool<u32>)>,
     bridge_name: String,
+    /// Hand out a host port again as soon as it is free.
+    pub(crate) reuse_ports: bool,
 }
 
 /// An agent with what is left of it.
@@ -27,6 +24,8 @@ pub(crate) struct Agent {
     bridge: Pool<u32>,
     /// Launches that hold resources here.
     load: usize,
+    /// Out of Mesos' sight: nothing is placed here.
+    pub(crate) lost: bool,
 }
 
 /// Resources for one launch of an instance.
@@ -45,17 +44,30 @@ impl Cluster {
             ports: Pool::new(agent.host_ports.clone()),
             bridge: addresses(agent.bridge, 254),
             load: 0,
+            lost: false,
         };
         let network = |n: &options::Network| (n.name.clone(), addresses(n.base, 65_534));
         Cluster {
             agents: options.agents.iter().enumerate().map(agent).collect(),
             networks: options.networks.iter().map(network).collect(),
             bridge_name: options.bridge_name.clone(),
+            reuse_ports: false,
         }
     }
 
     pub(crate) fn agent(&self, index: usize) -> &Agent {
         &self.agents[index]
+    }
+
+    pub(crate) fn agent_mut(&mut self, index: usize) -> &mut Agent {
+        &mut self.agents[index]
+    }
+
+    /// The agent that Marathon shows under this name or that has this address.
+    pub(crate) fn find_agent(&self, name: &str) -> Option<usize> {
+        self.agents
+            .iter()
+            .position(|a| a.options.hostname == name || a.options.ip.to_string() == name)
     }
 
     /// The indices of all agents.
@@ -65,7 +77,7 @@ impl Cluster {
 
     /// Takes ports and addresses for `spec` on one agent, or nothing at all.
     pub(crate) fn take(&mut self, agent: usize, spec: &Spec) -> Option<Placement> {
-        let host_ports = self.agents[agent].take_ports(spec)?;
+        let host_ports = self.agents[agent].take_ports(spec, self.reuse_ports)?;
         let mut addresses = Vec::new();
         for network in &spec.shape.networks {
             match self.take_address(agent, network) {
@@ -144,7 +156,7 @@ impl Agent {
         self.load
     }
 
-    fn take_ports(&mut self, spec: &Spec) -> Option<Vec<Vec<Option<u16>>>> {
+    fn take_ports(&mut self, spec: &Spec, reuse: bool) -> Option<Vec<Vec<Option<u16>>>> {
         let wanted = spec.shape.containers.iter().flat_map(|c| &c.ports);
         let wanted: Vec<Option<u16>> = wanted.map(|p| p.host_port).collect();
         let fixed = || wanted.iter().flatten().filter(|p| **p != 0);
@@ -155,6 +167,7 @@ impl Agent {
         let taken: Vec<Option<Option<u16>>> = wanted
             .iter()
             .map(|port| match port {
+                Some(0) if reuse => self.ports.take_again().map(Some),
                 Some(0) => self.ports.take().map(Some),
                 other => Some(*other),
             })
@@ -176,66 +189,4 @@ impl Agent {
 
 fn addresses(base: Ipv4Addr, last: u32) -> Pool<u32> {
     Pool::new(base.to_bits().saturating_add(2)..=base.to_bits().saturating_add(last))
-}
-
-/// Numbers from a range, handed out in a circle.
-struct Pool<N> {
-    range: RangeInclusive<N>,
-    last: Option<N>,
-    used: BTreeSet<N>,
-}
-
-impl<N: Copy + Ord> Pool<N>
-where
-    RangeInclusive<N>: Iterator<Item = N> + Clone,
-{
-    fn new(range: RangeInclusive<N>) -> Pool<N> {
-        Pool {
-            range,
-            last: None,
-            used: BTreeSet::new(),
-        }
-    }
-
-    fn take(&mut self) -> Option<N> {
-        let start = self.last.unwrap_or(*self.range.start());
-        let after = (start..=*self.range.end()).filter(|n| Some(*n) != self.last);
-        let mut circle = after.chain(self.range.clone());
-        let free = circle.find(|n| !self.used.contains(n))?;
-        self.last = Some(free);
-        self.used.insert(free);
-        Some(free)
-    }
-
-    /// A number that was asked for by name need not be in the range: Mesos
-    /// offers what the operator configured, and tests ask for what they like.
-    fn reserve(&mut self, number: N) {
-        self.used.insert(number);
-    }
-
-    fn is_free(&self, number: N) -> bool {
-        !self.used.contains(&number)
-    }
-
-    fn give_back(&mut self, number: N) {
-        self.used.remove(&number);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pools_go_round_before_they_reuse() {
-        let mut pool = Pool::new(1u16..=3);
-        assert_eq!(pool.take(), Some(1));
-        pool.give_back(1);
-        assert_eq!(pool.take(), Some(2));
-        pool.reserve(3);
-        assert_eq!(pool.take(), Some(1));
-        assert_eq!(pool.take(), None);
-        pool.give_back(3);
-        assert_eq!(pool.take(), Some(3));
-    }
 }

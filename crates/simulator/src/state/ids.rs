@@ -2,11 +2,14 @@
 //!
 //! Since 1.8 an instance keeps its id for life and each launch has its own
 //! task id: `<path_>.instance-<uuid>.<container>.<n>`, with `_app` in the place
-//! of an app's only container.
+//! of an app's only container. Before, tasks of apps were `<path_>.<uuid>`, with
+//! `<path_>.marathon-<uuid>` for their instance, and those of pods
+//! `<path_>.instance-<uuid>.<container>`.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::profile::Profile;
 use crate::spec::Kind;
 
 /// The generator of one simulator.
@@ -31,14 +34,30 @@ impl Ids {
     }
 
     /// A new instance id for a run spec.
-    pub(crate) fn instance(&mut self, run_spec: &str) -> String {
+    pub(crate) fn instance(&mut self, profile: Profile, kind: Kind, run_spec: &str) -> String {
         let path = run_spec.trim_start_matches('/').replace('/', "_");
-        format!("{path}.instance-{}", self.uuid())
+        let prefix = match kind {
+            Kind::App if !profile.keeps_instances() => "marathon",
+            _ => "instance",
+        };
+        format!("{path}.{prefix}-{}", self.uuid())
     }
 }
 
 /// The task id of one launch of an instance.
-pub(crate) fn task(instance: &str, kind: Kind, container: &str, incarnation: u32) -> String {
+pub(crate) fn task(
+    profile: Profile,
+    instance: &str,
+    kind: Kind,
+    container: &str,
+    incarnation: u32,
+) -> String {
+    if !profile.keeps_instances() {
+        return match (kind, instance.rsplit_once(".marathon-")) {
+            (Kind::App, Some((path, uuid))) => format!("{path}.{uuid}"),
+            _ => format!("{instance}.{container}"),
+        };
+    }
     let container = match kind {
         Kind::App => "_app",
         Kind::Pod => container,
@@ -53,15 +72,28 @@ mod tests {
     #[test]
     fn ids_follow_the_grammar_and_the_seed() {
         let mut ids = Ids::new(7);
-        let instance = ids.instance("/shop/reviews-v1");
+        let now = Profile::of("1.8");
+        let next = |ids: &mut Ids| ids.instance(now, Kind::Pod, "/shop/reviews-v1");
+        let instance = next(&mut ids);
         let uuid = instance
             .strip_prefix("shop_reviews-v1.instance-")
             .expect("path with underscores");
         let lengths: Vec<_> = uuid.split('-').map(str::len).collect();
         assert_eq!(lengths, [8, 4, 4, 4, 12]);
-        assert_eq!(Ids::new(7).instance("/shop/reviews-v1"), instance);
-        assert_ne!(ids.instance("/shop/reviews-v1"), instance);
-        assert_eq!(task("i", Kind::App, "", 1), "i._app.1");
-        assert_eq!(task("i", Kind::Pod, "proxy", 2), "i.proxy.2");
+        assert_eq!(next(&mut Ids::new(7)), instance);
+        assert_ne!(next(&mut ids), instance);
+        assert_eq!(task(now, "i", Kind::App, "", 1), "i._app.1");
+        assert_eq!(task(now, "i", Kind::Pod, "proxy", 2), "i.proxy.2");
+    }
+
+    #[test]
+    fn older_ids_have_no_incarnation() {
+        let old = Profile::of("1.7");
+        let app = Ids::new(7).instance(old, Kind::App, "/a/b");
+        let uuid = app.strip_prefix("a_b.marathon-").expect("the older form");
+        assert_eq!(task(old, &app, Kind::App, "", 1), format!("a_b.{uuid}"));
+        let pod = Ids::new(7).instance(old, Kind::Pod, "/a/b");
+        assert_eq!(task(old, &pod, Kind::Pod, "c", 1), format!("{pod}.c"));
+        assert!(pod.starts_with("a_b.instance-"));
     }
 }

@@ -100,6 +100,16 @@ impl Condition {
         )
     }
 
+    /// Ended, and not because it was told to.
+    pub(crate) fn is_failure(self) -> bool {
+        matches!(self, Failed | Error | Gone | Dropped)
+    }
+
+    /// Nobody knows what became of it.
+    pub(crate) fn is_lost(self) -> bool {
+        matches!(self, Unreachable | UnreachableInactive)
+    }
+
     /// Mesos forgets the task after this.
     pub(crate) fn is_terminal(self) -> bool {
         matches!(self, Killed | Failed | Finished | Error | Gone | Dropped)
@@ -155,6 +165,8 @@ pub(crate) struct Task {
     pub(crate) started: Option<Stamp>,
     pub(crate) since: Stamp,
     pub(crate) health: Health,
+    /// What readiness checks say; `None` until they have run.
+    pub(crate) ready: Option<bool>,
 }
 
 /// The outcome of health checks so far.
@@ -168,6 +180,10 @@ pub(crate) struct Health {
     pub(crate) first_success: Option<Stamp>,
     pub(crate) last_success: Option<Stamp>,
     pub(crate) last_failure: Option<Stamp>,
+    /// The verdict that a new leader does not know yet.
+    pub(crate) forgotten: Option<bool>,
+    /// There are no results at all since the leader changed.
+    pub(crate) wiped: bool,
 }
 
 /// An address on one of the instance's networks.
@@ -179,13 +195,20 @@ pub(crate) struct Address {
 }
 
 impl Instance {
-    /// Runs, with every health check passed: what a deployment waits for.
+    /// Runs, with every health and readiness check passed: what a deployment
+    /// waits for.
     pub(crate) fn is_ready(&self) -> bool {
         self.condition == Running && self.tasks.iter().all(|t| self.passes(t))
     }
 
     fn passes(&self, task: &Task) -> bool {
-        self.container(task).health.is_none() || task.health.alive == Some(true)
+        let ready = self.spec.shape.readiness_checks.is_empty() || task.ready == Some(true);
+        ready && (self.container(task).health.is_none() || task.health.alive == Some(true))
+    }
+
+    /// Counts for the wanted number: neither given up nor replaced.
+    pub(crate) fn counts(&self) -> bool {
+        self.goal == Goal::Running && self.condition != UnreachableInactive
     }
 
     /// Neither starting nor stopping.

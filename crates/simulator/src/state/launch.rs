@@ -13,7 +13,8 @@ use super::State;
 use super::cluster::Placement;
 use super::instance::{Condition, Goal, Health, Instance, Task};
 use super::{clock::Stamp, ids};
-use crate::options::{Kill, Launch};
+use crate::options::{Kill, Launch, Readiness};
+use crate::profile::Profile;
 use crate::spec::{Constraint, Spec};
 
 /// The road to a running task.
@@ -31,7 +32,7 @@ impl State {
         self.next_instance += 1;
         let instance = Instance {
             key,
-            id: self.ids.instance(&spec.id),
+            id: self.ids.instance(self.profile, spec.kind, &spec.id),
             spec: spec.clone(),
             incarnation: 0,
             condition: Condition::Scheduled,
@@ -44,7 +45,10 @@ impl State {
             kill_requested: false,
         };
         self.instances.insert(key, instance);
-        self.members.entry(spec.id.clone()).or_default().insert(key);
+        self.siblings
+            .entry(spec.id.clone())
+            .or_default()
+            .insert(key);
         self.publish_instance(key);
     }
 
@@ -53,7 +57,10 @@ impl State {
     pub(crate) fn decommission(&mut self, key: u64) {
         if let Some(instance) = self.instances.get_mut(&key) {
             instance.goal = Goal::Decommissioned;
-            self.publish_instance(key);
+            match self.profile.has_goals() {
+                true => self.publish_instance(key),
+                false => self.wake(key),
+            }
         }
     }
 
@@ -65,10 +72,12 @@ impl State {
         let stopping = instance.goal == Goal::Decommissioned || instance.kill_requested;
         match instance.condition {
             Condition::Scheduled if stopping => self.forget(key),
+            // Mesos cannot kill what it cannot reach: Marathon expunges it.
+            condition if stopping && condition.is_lost() => self.forget(key),
             Condition::Scheduled => self.provision(key),
             condition if condition.is_terminal() => self.after_end(key),
             _ if stopping => self.step_kill(key),
-            _ => self.step_launch(key) || self.step_health(key),
+            _ => self.step_launch(key) || self.step_ready(key) || self.step_health(key),
         }
     }
 
@@ -85,7 +94,7 @@ impl State {
         let now = self.clock.now();
         if let Some(instance) = self.instances.get_mut(&key) {
             instance.spec = spec;
-            provision(instance, placement, now);
+            provision(instance, self.profile, placement, now);
         }
         self.publish_instance(key);
         true
@@ -112,11 +121,13 @@ impl State {
     }
 
     fn allows(&self, spec: &Spec, agent: usize, same: usize) -> bool {
-        let hostname = &self.cluster.agent(agent).options.hostname;
-        spec.shape.placement.iter().all(|c| match c {
-            Constraint::On(host) => host == hostname,
-            Constraint::Unique => same == 0,
-        })
+        let agent = self.cluster.agent(agent);
+        let hostname = &agent.options.hostname;
+        !agent.lost
+            && spec.shape.placement.iter().all(|c| match c {
+                Constraint::On(host) => host == hostname,
+                Constraint::Unique => same == 0,
+            })
     }
 
     /// Moves the task that lags behind the others one stage further.
@@ -153,6 +164,25 @@ impl State {
         }
     }
 
+    /// Readiness checks answer with the first `TASK_RUNNING`.
+    fn step_ready(&mut self, key: u64) -> bool {
+        let immediate = self.readiness == Readiness::Immediate;
+        let instance = self.instances.get_mut(&key);
+        let Some(instance) = instance.filter(|i| immediate && i.condition == Condition::Running)
+        else {
+            return false;
+        };
+        let checked = !instance.spec.shape.readiness_checks.is_empty();
+        let open = instance.tasks.iter_mut().find(|t| t.ready.is_none());
+        let Some(task) = open.filter(|_| checked) else {
+            return false;
+        };
+        task.ready = Some(true);
+        self.revision += 1;
+        self.wake(key);
+        true
+    }
+
     /// Kills the next task: all `TASK_KILLING` first, then all `TASK_KILLED`.
     fn step_kill(&mut self, key: u64) -> bool {
         let tasks = &self.instances[&key].tasks;
@@ -183,10 +213,18 @@ impl State {
             self.update_task(key, task, Condition::Killed);
             return true;
         }
-        if instance.goal == Goal::Decommissioned || self.is_outdated(instance) {
+        let given_up = instance.goal == Goal::Decommissioned || self.is_outdated(instance);
+        if given_up || self.is_replaced(instance) {
             return self.forget(key);
         }
-        self.reschedule(key);
+        if self.profile.keeps_instances() {
+            self.reschedule(key);
+            return true;
+        }
+        // Before 1.8 the next launch was another instance.
+        let spec = instance.spec.clone();
+        self.forget(key);
+        self.schedule(&spec);
         true
     }
 
@@ -209,7 +247,7 @@ impl State {
         instance.condition = Condition::Scheduled;
         instance.kill_requested = false;
         instance.since = now;
-        self.awake.append(&mut self.homeless);
+        self.wake_homeless();
         self.publish_instance(key);
     }
 
@@ -220,12 +258,12 @@ impl State {
         let Some(mut instance) = self.instances.remove(&key) else {
             return false;
         };
-        if let Some(members) = self.members.get_mut(&instance.spec.id) {
-            members.remove(&key);
+        if let Some(siblings) = self.siblings.get_mut(&instance.spec.id) {
+            siblings.remove(&key);
         }
         self.cluster.release(&mut instance);
-        self.awake.append(&mut self.homeless);
-        if instance.condition == Condition::Scheduled {
+        self.wake_homeless();
+        if instance.condition == Condition::Scheduled || instance.condition.is_lost() {
             instance.condition = Condition::Killed;
             self.publish_instance_of(&instance);
         }
@@ -237,7 +275,7 @@ fn stage(condition: Condition) -> Option<usize> {
     STAGES.iter().position(|s| *s == condition)
 }
 
-fn provision(instance: &mut Instance, placement: Placement, now: Stamp) {
+fn provision(instance: &mut Instance, profile: Profile, placement: Placement, now: Stamp) {
     instance.incarnation += 1;
     instance.agent = Some(placement.agent);
     instance.addresses = placement.addresses;
@@ -250,6 +288,7 @@ fn provision(instance: &mut Instance, placement: Placement, now: Stamp) {
         .enumerate()
         .map(|(index, (container, host_ports))| Task {
             id: ids::task(
+                profile,
                 &instance.id,
                 instance.spec.kind,
                 &container.name,
@@ -262,6 +301,7 @@ fn provision(instance: &mut Instance, placement: Placement, now: Stamp) {
             started: None,
             since: now,
             health: Health::default(),
+            ready: None,
         })
         .collect();
 }

@@ -3,8 +3,13 @@
 //! The events come in Marathon's order: the status update first, then the
 //! instance's change if its condition changed with it.
 
+use serde_json::{Value, json};
+
 use super::State;
-use super::instance::{Condition, Health};
+use super::clock::Stamp;
+use super::cluster::Cluster;
+use super::instance::{Condition, Health, Instance};
+use crate::deploy::Trees;
 use crate::error::ApiError;
 use crate::render::event;
 use crate::spec::Kind;
@@ -23,12 +28,21 @@ impl State {
             target.started.get_or_insert(now);
             instance.addresses_known = true;
         }
+        let failure = condition
+            .is_failure()
+            .then(|| task_failure(instance, task, &self.cluster, now));
         let conditions = instance.tasks.iter().map(|t| t.condition);
         let worst = Condition::worst(conditions).unwrap_or(condition);
         let changed = worst != instance.condition;
         if changed {
             instance.condition = worst;
             instance.since = now;
+        }
+        if let Some(failure) = failure {
+            let id = &self.instances[&key].spec.id;
+            if let Some(run_spec) = self.run_specs.get_mut(id) {
+                run_spec.last_failure = Some(failure);
+            }
         }
         self.publish_status(key, task);
         if changed {
@@ -48,6 +62,22 @@ impl State {
             return Err(ApiError::Conflict(message));
         }
         self.update_task(key, index, condition);
+        Ok(())
+    }
+
+    /// Readiness checks of a task answered; `None` forgets it.
+    pub(crate) fn set_ready(&mut self, task: &str, ready: Option<bool>) -> Result<(), ApiError> {
+        let (key, index) = self.find_task(task)?;
+        let Some(instance) = self.instances.get_mut(&key) else {
+            return Ok(());
+        };
+        if instance.spec.shape.readiness_checks.is_empty() {
+            let message = format!("Task '{task}' has no readiness check");
+            return Err(ApiError::BadRequest(message));
+        }
+        instance.tasks[index].ready = ready;
+        self.revision += 1;
+        self.wake(key);
         Ok(())
     }
 
@@ -72,6 +102,7 @@ impl State {
         let health = &mut instance.tasks[task].health;
         health.alive = alive;
         health.reported = true;
+        health.wiped = false;
         match alive {
             Some(true) => {
                 health.first_success.get_or_insert(now);
@@ -114,6 +145,11 @@ impl State {
 
     pub(super) fn publish_instance(&mut self, key: u64) {
         self.wake(key);
+        let hidden = self.instances[&key].condition == Condition::Scheduled;
+        if hidden && !self.profile.has_goals() {
+            self.revision += 1;
+            return;
+        }
         let event = event::instance_changed(self, &self.instances[&key]);
         self.publish(event);
     }
@@ -124,9 +160,31 @@ impl State {
     }
 
     /// Stamps an event and hands it to all streams.
-    pub(crate) fn publish(&mut self, mut event: serde_json::Value) {
+    pub(crate) fn publish(&mut self, event: Value) {
+        self.publish_plan(event, None);
+    }
+
+    /// The same for events with a plan; `heavy` are the two group trees that
+    /// older Marathons put into it for clients that do not object.
+    pub(crate) fn publish_plan(&mut self, mut event: Value, heavy: Option<&Trees>) {
         event["timestamp"] = self.clock.now().to_string().into();
-        self.hub.publish(&event);
+        self.hub.publish(&event, heavy, &mut self.faults.events);
         self.revision += 1;
     }
+}
+
+/// What `/v2/apps?embed=apps.lastTaskFailure` tells of a task.
+fn task_failure(instance: &Instance, task: usize, cluster: &Cluster, now: Stamp) -> Value {
+    let agent = instance.agent.map(|a| cluster.agent(a));
+    let task = &instance.tasks[task];
+    json!({
+        "appId": instance.spec.id,
+        "host": agent.map(|a| &a.options.hostname),
+        "message": format!("Task ended with {}", task.condition.mesos()),
+        "slaveId": agent.map(|a| &a.id),
+        "state": task.condition.mesos(),
+        "taskId": task.id,
+        "timestamp": now.to_string(),
+        "version": instance.spec.version.to_string(),
+    })
 }
