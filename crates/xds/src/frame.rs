@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use crate::message::{Mode, Response};
-use crate::resource::Resource;
+use crate::resource::{Resource, Version};
 
 /// Chunks are filled up to about this size.
 const CHUNK: usize = 32 * 1024;
@@ -42,6 +42,8 @@ pub(crate) struct Frames {
     /// Everything but the resources, until it is sent.
     head: Option<Vec<u8>>,
     next: usize,
+    /// What is still to be written, at most.
+    left: usize,
     /// A shared body whose preamble was in the last chunk.
     body: Option<Bytes>,
 }
@@ -66,6 +68,7 @@ impl Frames {
             response,
             head: Some(head),
             next: 0,
+            left: GRPC_HEADER + length,
             body: None,
         }
     }
@@ -94,10 +97,12 @@ impl Iterator for Frames {
 
     fn next(&mut self) -> Option<Bytes> {
         if let Some(body) = self.body.take() {
+            self.left -= body.len();
             return Some(body);
         }
-        let mut chunk = BytesMut::new();
+        let mut chunk = BytesMut::with_capacity(self.left.min(CHUNK + SHARED));
         self.fill(&mut chunk);
+        self.left -= chunk.len();
         (!chunk.is_empty()).then(|| chunk.freeze())
     }
 }
@@ -134,7 +139,6 @@ struct Shape<'a> {
     mode: Mode,
     type_url: &'static str,
     resource: &'a Resource,
-    version: String,
     any: usize,
     outer: usize,
 }
@@ -143,15 +147,11 @@ impl<'a> Shape<'a> {
     fn new(mode: Mode, response: &Response, resource: &'a Arc<Resource>) -> Shape<'a> {
         let type_url = response.kind.type_url();
         let any = str_len(ANY_TYPE_URL, type_url) + field_len(ANY_VALUE, resource.body.len());
-        let version = match mode {
-            Mode::Sotw => String::new(),
-            Mode::Delta => resource.version.to_string(),
-        };
         let outer = match mode {
             Mode::Sotw => any,
             Mode::Delta => {
                 str_len(RESOURCE_NAME, &resource.name)
-                    + str_len(RESOURCE_VERSION, &version)
+                    + field_len(RESOURCE_VERSION, Version::TEXT)
                     + field_len(RESOURCE_ANY, any)
             }
         };
@@ -159,7 +159,6 @@ impl<'a> Shape<'a> {
             mode,
             type_url,
             resource,
-            version,
             any,
             outer,
         }
@@ -174,7 +173,8 @@ impl<'a> Shape<'a> {
         put_length(RESOURCES, self.outer, buffer);
         if self.mode == Mode::Delta {
             put_str(RESOURCE_NAME, &self.resource.name, buffer);
-            put_str(RESOURCE_VERSION, &self.version, buffer);
+            put_length(RESOURCE_VERSION, Version::TEXT, buffer);
+            buffer.put_slice(&self.resource.version.text());
             put_length(RESOURCE_ANY, self.any, buffer);
         }
         put_str(ANY_TYPE_URL, self.type_url, buffer);

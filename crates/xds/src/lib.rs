@@ -10,26 +10,31 @@
 //!                                                            └───── requests, ACK, NACK ◄───┘
 //! ```
 
+mod deframe;
 mod frame;
 mod kind;
 mod message;
 mod node;
 mod ordered;
 mod resource;
+mod resources;
 mod server;
 mod snapshot;
 mod stream;
 mod wire;
+mod withheld;
 
 pub use self::kind::Kind;
 pub use self::message::{Mode, Request, Response};
 pub use self::node::Node;
 pub use self::resource::{ForeignVersion, Resource, Version};
+pub use self::resources::{Names, Resources};
 pub use self::server::{
-    Connection, Connections, Limits, Proxies, Refusal, ServeError, Server, StreamId, Subscription,
-    Totals,
+    Connection, Connections, Histogram, Limits, OpenFiles, Proxies, Quarantine, Refusal, Rejection,
+    ServeError, Server, StreamId, Subscription, Suspect, Totals,
 };
-pub use self::snapshot::{Resources, Snapshot, SnapshotBuilder};
+pub use self::snapshot::{Snapshot, SnapshotBuilder};
 pub use self::stream::{
-    Counters, Event, KindStatus, Mark, Nack, Reject, Stream, StreamStatus, Timing,
+    Counters, Event, Guilty, KindStatus, Mark, Nack, Reject, Stream, StreamStatus, Timing,
 };
+pub use self::withheld::Withheld;

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::Xxh3;
+
 use crate::kind::Kind;
 use crate::resource::Resource;
 
@@ -34,6 +36,9 @@ pub struct Request {
     pub version: String,
     /// State of the world: every name wanted. Delta: names to add.
     pub names: Vec<String>,
+    /// State of the world: the names are those of the request before for the same type, and so
+    /// were not decoded. Every ACK repeats them all.
+    pub same_names: bool,
     /// Delta: names to drop.
     pub unsubscribe: Vec<String>,
     /// Delta, first request of a type: what the client still holds from an earlier stream.
@@ -53,4 +58,15 @@ pub struct Response {
     pub resources: Vec<Arc<Resource>>,
     /// Delta: names that do not exist (any more). Never a name that is in `resources`.
     pub removed: Vec<Arc<str>>,
+}
+
+/// Hash of a list of names, as it stands on the wire.
+pub(crate) fn list_hash(list: impl IntoIterator<Item = impl AsRef<[u8]>>) -> u128 {
+    let mut hash = Xxh3::new();
+    for name in list {
+        let name = name.as_ref();
+        hash.update(&name.len().to_le_bytes());
+        hash.update(name);
+    }
+    hash.digest128()
 }

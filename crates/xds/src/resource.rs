@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use prost::encoding::{WireType, encode_key, encode_varint};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::kind::Kind;
@@ -73,6 +74,15 @@ impl Resource {
         }
     }
 
+    /// What the resource adds to the version of a set that holds it.
+    fn weight(&self) -> u128 {
+        let mut hash = Xxh3::new();
+        hash.update(self.name.as_bytes());
+        hash.update(&[0]);
+        hash.update(&self.version.0.to_le_bytes());
+        hash.digest128()
+    }
+
     /// What answers a name that we do not know: an empty load assignment or route configuration.
     ///
     /// Envoy holds a cluster or listener back until its EDS or RDS is answered, and ignores
@@ -83,7 +93,9 @@ impl Resource {
             return None;
         }
         let mut body = Vec::with_capacity(name.len() + 6);
-        prost::encoding::string::encode(1, &name.to_string(), &mut body);
+        encode_key(1, WireType::LengthDelimited, &mut body);
+        encode_varint(name.len() as u64, &mut body);
+        body.extend_from_slice(name.as_bytes());
         Some(Resource::referring(kind, Arc::clone(name), body, []))
     }
 }
@@ -99,6 +111,15 @@ impl Eq for Resource {}
 // === impl Version ===
 
 impl Version {
+    /// Length of a version as text.
+    pub(crate) const TEXT: usize = 32;
+
+    /// The version as text, without an allocation.
+    pub(crate) fn text(self) -> [u8; Version::TEXT] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        std::array::from_fn(|at| DIGITS[(self.0 >> (124 - 4 * at)) as usize & 15])
+    }
+
     /// The version of one resource: its type and its bytes.
     pub fn of_body(kind: Kind, body: &[u8]) -> Version {
         let mut hash = Xxh3::new();
@@ -108,15 +129,24 @@ impl Version {
         Version(hash.digest128())
     }
 
-    /// The version of a set, from its members in order of their names.
+    /// The version of a set: the sum over its members.
+    ///
+    /// A sum, so that a set which is changed a little learns its version from the change alone,
+    /// and equal content has one version whatever way led to it.
     pub fn of_set<'a>(members: impl IntoIterator<Item = &'a Arc<Resource>>) -> Version {
-        let mut hash = Xxh3::new();
-        for resource in members {
-            hash.update(resource.name.as_bytes());
-            hash.update(&[0]);
-            hash.update(&resource.version.0.to_le_bytes());
-        }
-        Version(hash.digest128())
+        members
+            .into_iter()
+            .fold(Version::default(), |sum, resource| sum.with(resource))
+    }
+
+    /// The version of the set that this is the version of, and `member`.
+    pub(crate) fn with(self, member: &Resource) -> Version {
+        Version(self.0.wrapping_add(member.weight()))
+    }
+
+    /// The version of the set that this is the version of, less `member`.
+    pub(crate) fn without(self, member: &Resource) -> Version {
+        Version(self.0.wrapping_sub(member.weight()))
     }
 
     /// The version of two sets taken together, the first under the second.
@@ -143,7 +173,8 @@ impl FromStr for Version {
     type Err = ForeignVersion;
 
     fn from_str(text: &str) -> Result<Version, ForeignVersion> {
-        let ours = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let ours = text.len() == Version::TEXT
+            && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if !ours {
             return Err(ForeignVersion(text.to_string()));
         }
@@ -189,6 +220,7 @@ mod tests {
     #[test]
     fn version_round_trips_as_text_and_refuses_others() {
         let version = Resource::new(Kind::Route, "a", "x").version;
+        assert_eq!(version.to_string().as_bytes(), version.text());
         assert_eq!(version.to_string().parse(), Ok(version));
         for foreign in ["", "7", "+0000000000000000000000000000000", &"F".repeat(32)] {
             assert_eq!(

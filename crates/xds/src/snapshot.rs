@@ -1,27 +1,22 @@
-//! What one proxy should run: an immutable, ordered set of resources per kind.
+//! What one proxy should run: immutable, ordered resources per kind.
 //!
-//! Most resources are the same for many proxies. A snapshot therefore has two layers per kind: a
-//! shared one, handed around as an `Arc`, and the proxy's own, which is small and wins where both
-//! have a name.
+//! Most resources are the same for many proxies. A snapshot is therefore layers of shared sets,
+//! with the proxy's own small set on top; where several have a name, the last one wins.
 //!
 //! ```text
-//!   shared: Arc<Resources>  ◄── thousands of snapshots
 //!   own:    Arc<Resources>  ◄── this proxy (inbound listener, its certificate)
+//!   shared: Arc<Resources>  ◄── proxies on one agent, of one class
+//!   shared: Arc<Resources>  ◄── thousands of snapshots
 //! ```
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::kind::Kind;
-use crate::ordered::{Pair, join};
 use crate::resource::{Resource, Version};
-
-/// An ordered set of resources of one kind, with the version of the whole.
-#[derive(Clone, Debug, Default)]
-pub struct Resources {
-    by_name: BTreeMap<Arc<str>, Arc<Resource>>,
-    version: Version,
-}
+use crate::resources::{Names, Resources, union};
 
 /// Everything one proxy should run, at one moment. Cheap to clone, never changed.
 #[derive(Clone, Debug, Default)]
@@ -29,78 +24,24 @@ pub struct Snapshot {
     kinds: [Layers; Kind::COUNT],
     /// Of the World it was compiled from; larger is newer.
     pub generation: u64,
+    /// When the change that it brings was known, for the time that clients take to converge.
+    pub made_at: Option<Instant>,
 }
 
 /// Puts a [`Snapshot`] together.
 #[derive(Debug, Default)]
 pub struct SnapshotBuilder {
-    shared: [Arc<Resources>; Kind::COUNT],
+    shared: [Vec<Arc<Resources>>; Kind::COUNT],
     own: [BTreeMap<Arc<str>, Arc<Resource>>; Kind::COUNT],
     generation: u64,
+    made_at: Option<Instant>,
 }
 
+/// The sets of one kind, the first at the bottom. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-struct Layers {
-    shared: Arc<Resources>,
-    own: Arc<Resources>,
-    len: usize,
+pub(crate) struct Layers {
+    sets: Arc<[Arc<Resources>]>,
     version: Version,
-}
-
-// === impl Resources ===
-
-impl FromIterator<Arc<Resource>> for Resources {
-    fn from_iter<I: IntoIterator<Item = Arc<Resource>>>(resources: I) -> Resources {
-        Resources::from(
-            resources
-                .into_iter()
-                .map(|resource| (Arc::clone(&resource.name), resource))
-                .collect::<BTreeMap<_, _>>(),
-        )
-    }
-}
-
-impl From<BTreeMap<Arc<str>, Arc<Resource>>> for Resources {
-    fn from(by_name: BTreeMap<Arc<str>, Arc<Resource>>) -> Resources {
-        // Equal to the default: an empty set is one thing, however it was made.
-        let version = if by_name.is_empty() {
-            Version::default()
-        } else {
-            Version::of_set(by_name.values())
-        };
-        Resources { by_name, version }
-    }
-}
-
-impl Resources {
-    /// The resource of that name.
-    pub fn get(&self, name: &str) -> Option<&Arc<Resource>> {
-        self.by_name.get(name)
-    }
-
-    /// All resources, in order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.by_name.values()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.by_name.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
-    }
-
-    /// Hash over names and versions: equal for equal content, wherever it was compiled.
-    pub fn version(&self) -> Version {
-        self.version
-    }
-
-    fn named(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Resource>)> {
-        self.by_name.iter()
-    }
 }
 
 // === impl Snapshot ===
@@ -116,45 +57,55 @@ impl Snapshot {
 
     /// The resource of that kind and name.
     pub fn get(&self, kind: Kind, name: &str) -> Option<&Arc<Resource>> {
-        let layers = &self.kinds[kind.index()];
-        layers.own.get(name).or_else(|| layers.shared.get(name))
+        self.layers(kind).get(name)
     }
 
     /// All resources of that kind, in order of their names.
     pub fn iter(&self, kind: Kind) -> impl Iterator<Item = &Arc<Resource>> {
-        self.named(kind).map(|(_, resource)| resource)
+        self.layers(kind).named().map(|(_, resource)| resource)
     }
 
     /// How many resources of that kind there are.
     pub fn len(&self, kind: Kind) -> usize {
-        self.kinds[kind.index()].len
+        self.layers(kind).len()
     }
 
     /// Whether there is nothing of any kind.
     pub fn is_empty(&self) -> bool {
-        Kind::ALL.into_iter().all(|kind| self.len(kind) == 0)
+        Kind::ALL
+            .into_iter()
+            .all(|kind| self.layers(kind).most() == 0)
     }
 
-    /// The content version of all resources of that kind.
+    /// The content version of all resources of that kind: equal for equal layers.
     pub fn version(&self, kind: Kind) -> Version {
-        self.kinds[kind.index()].version
+        self.layers(kind).version
     }
 
-    pub(crate) fn named(&self, kind: Kind) -> impl Iterator<Item = (&Arc<str>, &Arc<Resource>)> {
-        let layers = &self.kinds[kind.index()];
-        join(layers.own.named(), layers.shared.named()).map(|(name, pair)| match pair {
-            Pair::Left(own) | Pair::Both(own, _) => (name, own),
-            Pair::Right(shared) => (name, shared),
-        })
+    /// Of all bodies, hidden ones included.
+    pub fn bytes(&self) -> usize {
+        let sets = self.kinds.iter().flat_map(|layers| layers.sets.iter());
+        sets.map(|set| set.bytes()).sum()
+    }
+
+    /// The names of that kind of which the content may differ from an older snapshot of the same
+    /// proxy; `None` if the layers do not know, so that all must be compared.
+    pub fn changes_since(&self, older: &Snapshot, kind: Kind) -> Option<Names> {
+        self.layers(kind).changes_since(older.layers(kind))
+    }
+
+    pub(crate) fn layers(&self, kind: Kind) -> &Layers {
+        &self.kinds[kind.index()]
     }
 }
 
 // === impl SnapshotBuilder ===
 
 impl SnapshotBuilder {
-    /// Takes the resources of that kind that this proxy shares with others.
+    /// Adds a set that this proxy shares with others, over those added before. Sets that may
+    /// become empty keep their place even then, so that snapshots can be compared layer by layer.
     pub fn share(mut self, kind: Kind, resources: Arc<Resources>) -> Self {
-        self.shared[kind.index()] = resources;
+        self.shared[kind.index()].push(resources);
         self
     }
 
@@ -171,17 +122,29 @@ impl SnapshotBuilder {
             .fold(self, |builder, resource| builder.insert(kind, resource))
     }
 
+    /// When the change that the snapshot brings was known.
+    pub fn made_at(mut self, made_at: Instant) -> Self {
+        self.made_at = Some(made_at);
+        self
+    }
+
     /// The finished snapshot.
     pub fn build(self) -> Arc<Snapshot> {
         let mut layers = self
             .shared
             .into_iter()
             .zip(self.own)
-            .map(|(s, o)| Layers::new(s, o));
+            .map(|(mut sets, own)| {
+                if !own.is_empty() {
+                    sets.push(Arc::new(Resources::from(own)));
+                }
+                Layers::new(sets)
+            });
         let kinds = std::array::from_fn(|_| layers.next().unwrap_or_default());
         Arc::new(Snapshot {
             kinds,
             generation: self.generation,
+            made_at: self.made_at,
         })
     }
 }
@@ -189,22 +152,83 @@ impl SnapshotBuilder {
 // === impl Layers ===
 
 impl Layers {
-    fn new(shared: Arc<Resources>, own: BTreeMap<Arc<str>, Arc<Resource>>) -> Layers {
-        let hidden = own.keys().filter(|name| shared.get(name).is_some()).count();
-        let len = shared.len() + own.len() - hidden;
-        let own = Arc::new(Resources::from(own));
-        let version = match (shared.is_empty(), own.is_empty()) {
-            (_, true) => shared.version(),
-            (true, false) => own.version(),
-            // Deterministic for equal layers, without walking what thousands share.
-            (false, false) => Version::of_pair(shared.version(), own.version()),
+    fn new(sets: Vec<Arc<Resources>>) -> Layers {
+        // Deterministic for equal layers, without walking what thousands share.
+        let versions = sets
+            .iter()
+            .filter(|set| !set.is_empty())
+            .map(|s| s.version());
+        let version = versions.reduce(Version::of_pair).unwrap_or_default();
+        let sets = sets.into();
+        Layers { sets, version }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Resource>> {
+        self.sets.iter().rev().find_map(|set| set.get(name))
+    }
+
+    /// How many names there are at most.
+    pub(crate) fn most(&self) -> usize {
+        self.sets.iter().map(|set| set.len()).sum()
+    }
+
+    fn len(&self) -> usize {
+        let above = |n: usize| {
+            let below = &self.sets[..n];
+            let names = self.sets[n].iter().map(|resource| &*resource.name);
+            names.filter(move |name| below.iter().all(|set| set.get(name).is_none()))
         };
-        Layers {
-            shared,
-            own,
-            len,
-            version,
+        match &*self.sets {
+            [] => 0,
+            [first, ..] => first.len() + (1..self.sets.len()).flat_map(above).count(),
         }
+    }
+
+    /// Everything that can be seen, in order of names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Resource>)> {
+        let layers = self.sets.iter().filter(|set| !set.is_empty());
+        Merge(layers.map(|set| set.named().peekable()).collect())
+    }
+
+    pub(crate) fn changes_since(&self, older: &Layers) -> Option<Names> {
+        if Arc::ptr_eq(&self.sets, &older.sets) || self.version == older.version {
+            return Some(Names::default());
+        }
+        let count = self.sets.len().max(older.sets.len());
+        let nothing = Resources::default();
+        let changes: Option<Vec<Names>> = (0..count)
+            .map(|n| {
+                let old = older
+                    .sets
+                    .get(n)
+                    .map_or(Version::default(), |set| set.version());
+                self.sets
+                    .get(n)
+                    .map_or(&nothing, |set| set)
+                    .changes_since(old)
+            })
+            .collect();
+        Some(union(&changes?))
+    }
+}
+
+/// Several ordered sequences as one; of equal names the last sequence wins.
+struct Merge<I: Iterator>(Vec<Peekable<I>>);
+
+impl<'a, I> Iterator for Merge<I>
+where
+    I: Iterator<Item = (&'a Arc<str>, &'a Arc<Resource>)>,
+{
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        if let [only] = &mut self.0[..] {
+            return only.next();
+        }
+        let heads = self.0.iter_mut().filter_map(|layer| layer.peek());
+        let name = heads.map(|(name, _)| *name).min()?;
+        let at_name = |layer: &mut Peekable<I>| layer.next_if(|(head, _)| *head == name);
+        self.0.iter_mut().filter_map(at_name).last()
     }
 }
 
@@ -244,18 +268,62 @@ mod tests {
     }
 
     #[test]
-    fn version_follows_content_not_order_of_insertion() {
-        let forward: Resources = [resource("a", "1"), resource("b", "2")]
+    fn later_layers_hide_earlier_ones() {
+        let layer = |resources: &[(&str, &'static str)]| {
+            let resources = resources.iter().map(|(name, body)| resource(name, body));
+            Arc::new(resources.collect::<Resources>())
+        };
+        let snapshot = Snapshot::builder(1)
+            .share(Kind::Cluster, layer(&[("a", "1"), ("b", "1"), ("d", "1")]))
+            .share(Kind::Cluster, layer(&[]))
+            .share(Kind::Cluster, layer(&[("b", "2"), ("c", "2")]))
+            .insert(Kind::Cluster, resource("c", "3"))
+            .build();
+        let seen: Vec<_> = snapshot
+            .iter(Kind::Cluster)
+            .map(|r| (&*r.name, &*r.body))
+            .collect();
+        assert_eq!(
+            seen,
+            [("a", &b"1"[..]), ("b", b"2"), ("c", b"3"), ("d", b"1")]
+        );
+        for (name, body) in seen {
+            let got = snapshot.get(Kind::Cluster, name).expect("is there");
+            assert_eq!(got.body, body);
+        }
+        assert_eq!((snapshot.len(Kind::Cluster), snapshot.bytes()), (4, 6));
+    }
+
+    #[test]
+    fn changes_are_known_from_the_layers() {
+        let first: Resources = [resource("a", "1"), resource("b", "1")]
             .into_iter()
             .collect();
-        let backward: Resources = [resource("b", "2"), resource("a", "1")]
-            .into_iter()
-            .collect();
-        let other: Resources = [resource("a", "2"), resource("b", "1")]
-            .into_iter()
-            .collect();
-        assert_eq!(forward.version(), backward.version());
-        assert_ne!(forward.version(), other.version());
+        let second = first.derive([resource("b", "2")], []);
+        let with = |shared: &Resources, own: &'static str| {
+            Snapshot::builder(1)
+                .share(Kind::Cluster, Arc::new(shared.clone()))
+                .insert(Kind::Cluster, resource("own", own))
+                .build()
+        };
+        let changes = |new: &Snapshot, old: &Snapshot| {
+            let names = new.changes_since(old, Kind::Cluster)?;
+            Some(
+                names
+                    .iter()
+                    .map(|name| name.to_string())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let old = with(&first, "1");
+        assert_eq!(changes(&with(&first, "1"), &old), Some(vec![]));
+        assert_eq!(changes(&with(&second, "1"), &old), Some(vec!["b".into()]));
+        assert_eq!(
+            changes(&with(&second, "2"), &old),
+            None,
+            "own sets have no history"
+        );
+        assert_eq!(changes(&old, &with(&second, "1")), None);
     }
 
     #[test]

@@ -13,8 +13,12 @@
 mod blame;
 mod flight;
 mod flush;
+mod fold;
 mod gate;
+mod ledger;
+mod look;
 mod plan;
+mod reject;
 mod status;
 mod subscription;
 #[cfg(test)]
@@ -26,11 +30,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::flush::Flush;
-pub use self::status::{Counters, Event, KindStatus, Mark, Nack, StreamStatus};
-use self::track::{Held, Track};
+use self::look::Look;
+pub use self::status::{Counters, Event, Guilty, KindStatus, Mark, Nack, StreamStatus};
+use self::track::Track;
 use crate::kind::Kind;
 use crate::message::{Mode, Request, Response};
+use crate::resource::{Resource, Version};
+use crate::resources::union;
 use crate::snapshot::Snapshot;
+use crate::withheld::Withheld;
 
 /// How many unknown types of one client are remembered, so that each is reported once.
 const MAX_UNKNOWN_TYPES: usize = 16;
@@ -105,9 +113,10 @@ pub struct Stream {
     node_id: Option<String>,
     snapshot: Option<Arc<Snapshot>>,
     tracks: [Track; Kind::COUNT],
-    /// Clusters sent on this stream whose endpoints have not been sent since.
+    withheld: Arc<Withheld>,
+    /// Clusters sent on this stream whose endpoints the client wants, or may want once it asks for
+    /// endpoints, and that have not been sent since.
     owed: BTreeSet<Arc<str>>,
-    nothing_owed: BTreeSet<Arc<str>>,
     /// The kind of the first request. Endpoints first means that the client reconnected while a
     /// cluster was warming.
     first: Option<Kind>,
@@ -130,8 +139,8 @@ impl Stream {
             node_id: None,
             snapshot: None,
             tracks: Kind::ALL.map(|kind| Track::new(kind, mode)),
+            withheld: Arc::default(),
             owed: BTreeSet::new(),
-            nothing_owed: BTreeSet::new(),
             first: None,
             seq: 0,
             wake: None,
@@ -151,6 +160,10 @@ impl Stream {
         };
         self.first.get_or_insert(kind);
         let is_first = !std::mem::replace(&mut self.tracks[kind.index()].started, true);
+        if is_first && kind == Kind::Cluster {
+            // What becomes of endpoints without a cluster depends on whether clusters are served.
+            self.tracks[Kind::Endpoint.index()].look = Look::all();
+        }
         // A nonce never survives its stream: on the first request of a kind it means nothing.
         if !is_first && !request.nonce.is_empty() {
             self.settle(kind, &request, now);
@@ -159,25 +172,40 @@ impl Stream {
             Mode::Sotw => self.fold_sotw(kind, is_first, &request),
             Mode::Delta => self.fold_delta(kind, is_first, &request),
         }
-        if self.tracks[kind.index()].subscription.names().len() > MAX_NAMES {
+        if self.tracks[kind.index()].ledger.named() > MAX_NAMES {
             return Err(Reject::TooManyNames { kind });
         }
         Ok(())
     }
 
     /// Takes what the client should run from now on. The latest wins; what was on its way to an
-    /// earlier one is dropped.
+    /// earlier one is dropped. If the snapshot knows what changed since the one before, only that
+    /// is looked at.
     pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>, _now: Instant) {
+        let changes = |kind| snapshot.changes_since(self.snapshot.as_ref()?, kind);
+        let clusters = changes(Kind::Cluster);
         for kind in Kind::ALL {
-            let changed = |kind| match &self.snapshot {
-                Some(before) => before.version(kind) != snapshot.version(kind),
-                None => true,
+            let changed = match kind {
+                Kind::Cluster => clusters.clone(),
+                // Whether endpoints are emptied or left alone depends on their cluster.
+                Kind::Endpoint => clusters
+                    .as_ref()
+                    .and_then(|clusters| Some(union([clusters, &changes(kind)?]))),
+                _ => changes(kind),
             };
-            // Whether endpoints are emptied or left alone depends on their cluster.
-            let changed = changed(kind) || (kind == Kind::Endpoint && changed(Kind::Cluster));
-            self.tracks[kind.index()].dirty |= changed;
+            let is_first = self.snapshot.is_none();
+            self.tracks[kind.index()].turn(changed.as_deref(), &snapshot, is_first);
         }
         self.snapshot = Some(snapshot);
+    }
+
+    /// Takes what must not be sent, because clients of the same version refused it.
+    pub fn on_withheld(&mut self, withheld: Arc<Withheld>) {
+        for track in self.tracks.iter_mut().filter(|track| track.started) {
+            let changed = withheld.differences(&self.withheld, track.kind);
+            track.look.at_each(Some(&changed));
+        }
+        self.withheld = withheld;
     }
 
     /// What may be written now, in order. Empty before the first snapshot.
@@ -199,11 +227,45 @@ impl Stream {
     /// How far the client is.
     pub fn status(&self) -> StreamStatus {
         let started = self.tracks.iter().filter(|track| track.started);
+        let withheld = |track: &Track| match &self.snapshot {
+            Some(snapshot) => track.refusals(snapshot, &self.withheld),
+            None => BTreeSet::new(),
+        };
         StreamStatus {
             mode: self.mode,
             generation: self.snapshot.as_ref().map(|snapshot| snapshot.generation),
-            kinds: started.map(|track| (track.kind, track.status())).collect(),
+            kinds: started
+                .map(|track| (track.kind, track.status(withheld(track))))
+                .collect(),
         }
+    }
+
+    /// Whether the client has answered everything it was sent, and was sent something.
+    pub fn is_settled(&self) -> bool {
+        let mut started = self.tracks.iter().filter(|track| track.started);
+        self.seq > 0 && started.all(Track::is_idle)
+    }
+
+    /// Whether the client has acknowledged that content, or said that it has it.
+    pub fn has_accepted(&self, kind: Kind, name: &str, version: Version) -> bool {
+        let track = &self.tracks[kind.index()];
+        let has = track.ledger.has(name);
+        has.is_some_and(|has| has.is(version)) && !track.flights.carry(name)
+    }
+
+    /// The contents that are withheld from clients like this one, which has accepted them.
+    pub fn accepted_withheld(&self) -> Vec<(Kind, Arc<str>, Version)> {
+        let contents = self.withheld.contents();
+        contents
+            .filter(|(kind, name, version)| self.has_accepted(*kind, name, *version))
+            .map(|(kind, name, version)| (kind, Arc::clone(name), version))
+            .collect()
+    }
+
+    /// Whether the client should run that content.
+    pub fn should_have(&self, kind: Kind, name: &str, version: Version) -> bool {
+        let wanted = self.snapshot.as_ref().and_then(|s| s.get(kind, name));
+        wanted.is_some_and(|wanted| wanted.version == version)
     }
 
     /// What happened since the last call, for logs and metrics.
@@ -272,7 +334,7 @@ impl Stream {
         let track = &mut self.tracks[kind.index()];
         let seq = request.nonce.parse().unwrap_or_default();
         let settled = track.flights.settle(seq);
-        if settled.is_empty() && track.last_nonce() != Some(&request.nonce) {
+        if settled.is_empty() && track.last_seq() != Some(seq) {
             track.counters.stale += 1;
             self.events.push(Event::Stale {
                 kind,
@@ -282,91 +344,37 @@ impl Stream {
         if let Some(message) = &request.error {
             let version = settled
                 .last()
-                .map(|flight| flight.version_info.clone())
+                .map(|flight| flight.version.to_string())
                 .unwrap_or_default();
-            let nack = track.reject(settled, request.nonce.clone(), message.clone(), now);
+            let nonce = request.nonce.clone();
+            let (nack, guilty) = track.reject(settled, nonce, message, now);
             self.events.push(Event::Nacked {
                 kind,
                 version,
                 nack,
+                guilty,
             });
             return;
         }
         track.accept(&settled, now);
+        let since = |at| now.saturating_duration_since(at);
         self.events
             .extend(settled.iter().map(|flight| Event::Acked {
                 kind,
                 nonce: flight.seq.to_string(),
-                took: now.saturating_duration_since(flight.at),
+                took: since(flight.at),
+                converged: flight.news_of.map(since),
             }));
     }
 
-    fn fold_sotw(&mut self, kind: Kind, is_first: bool, request: &Request) {
-        let track = &mut self.tracks[kind.index()];
-        let change = track.subscription.replace(kind, &request.names);
-        if is_first {
-            track.fresh = request.version.is_empty();
-            track.dirty = true;
-        }
-        if change.is_empty() {
+    /// Clusters are being sent, or endpoints that were owed to them.
+    fn owe(&mut self, kind: Kind, sent: &[Arc<Resource>]) {
+        let endpoints = &self.tracks[Kind::Endpoint.index()];
+        if kind != Kind::Cluster || self.only.is_some() {
             return;
         }
-        for name in &change.dropped {
-            track.forget(name);
-        }
-        // Something was asked for, so something is said, even if it is that there is nothing. The
-        // client cannot tell us which names it has from an earlier stream, only that it has some.
-        track.answer_owed |= change.wildcard_added || !change.added.is_empty();
-        for name in change.added {
-            if !track.fresh && is_first {
-                track.held.insert(Arc::clone(&name), Held::Unknown);
-            }
-            track.ask(name);
-        }
-        track.shrink(change.wildcard_dropped);
-        // Who wants nothing any more is owed nothing: an empty full set would mean "delete all".
-        track.answer_owed &= !track.subscription.is_empty();
-        track.dirty = true;
-    }
-
-    fn fold_delta(&mut self, kind: Kind, is_first: bool, request: &Request) {
-        // Endpoints first: the client lost its stream while a cluster was warming, and will not
-        // ask for clusters before it has endpoints, even though it may name their versions.
-        let trusted = !(kind == Kind::Endpoint && self.first == Some(Kind::Endpoint));
-        let track = &mut self.tracks[kind.index()];
-        let change =
-            track
-                .subscription
-                .adjust(kind, is_first, &request.names, &request.unsubscribe);
-        if is_first {
-            track.resume(&request.initial_versions);
-            // Envoy's back-off only resets when it receives something, and an empty set must be
-            // said to be empty, or the client waits for it.
-            let wildcard = track.subscription.is_wildcard();
-            track.answer_owed = !track.subscription.is_empty()
-                && (kind == Kind::Cluster || self.only.is_some() || (wildcard && track.fresh));
-            track.dirty = true;
-        }
-        if change.is_empty() {
-            return;
-        }
-        track.answer_owed |= change.wildcard_added && !is_first;
-        for name in change.dropped {
-            track.forget(&name);
-            // Still covered by the wildcard: the client must learn whether it exists.
-            if track.subscription.contains(&name) {
-                track.ask(name);
-            }
-        }
-        for name in change.added {
-            let resumed = is_first && trusted && track.held.contains_key(&name);
-            if !resumed {
-                track.ask(name);
-            }
-        }
-        track.shrink(change.wildcard_dropped);
-        // Who wants nothing any more is owed nothing: an empty full set would mean "delete all".
-        track.answer_owed &= !track.subscription.is_empty();
-        track.dirty = true;
+        let names = sent.iter().map(|cluster| &cluster.name);
+        let wanted = names.filter(|name| !endpoints.started || endpoints.wants(name));
+        self.owed.extend(wanted.map(Arc::clone));
     }
 }

@@ -13,15 +13,16 @@ use tonic::Status;
 use crate::frame::Frames;
 use crate::message::{Mode, Response};
 
-/// What a session hands over: a response, or how the stream ends.
-pub(super) type Outgoing = Result<Response, Status>;
+/// What a session hands over: responses that may go in one flush, or how the stream ends.
+pub(super) type Outgoing = Result<Vec<Response>, Status>;
 
-/// The body of one stream's HTTP response. The queue behind it holds one response, so a client that
+/// The body of one stream's HTTP response. The queue behind it holds one burst, so a client that
 /// does not read holds back its own stream and nothing else.
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
     mode: Mode,
-    responses: mpsc::Receiver<Outgoing>,
+    bursts: mpsc::Receiver<Outgoing>,
+    burst: std::vec::IntoIter<Response>,
     frames: Option<Frames>,
     /// Said once, with the first response.
     identity: Option<Arc<str>>,
@@ -31,12 +32,13 @@ pub(crate) struct ResponseBody {
 impl ResponseBody {
     pub(super) fn new(
         mode: Mode,
-        responses: mpsc::Receiver<Outgoing>,
+        bursts: mpsc::Receiver<Outgoing>,
         identity: Arc<str>,
     ) -> ResponseBody {
         ResponseBody {
             mode,
-            responses,
+            bursts,
+            burst: Vec::new().into_iter(),
             frames: None,
             identity: Some(identity),
             ended: false,
@@ -45,12 +47,13 @@ impl ResponseBody {
 
     /// A body that ends at once.
     pub(super) fn refused(status: Status) -> ResponseBody {
-        let (sender, responses) = mpsc::channel(1);
+        let (sender, bursts) = mpsc::channel(1);
         // There is room for one.
         let _ = sender.try_send(Err(status));
         ResponseBody {
             mode: Mode::Delta,
-            responses,
+            bursts,
+            burst: Vec::new().into_iter(),
             frames: None,
             identity: None,
             ended: false,
@@ -87,10 +90,15 @@ impl Body for ResponseBody {
             if self.ended {
                 return Poll::Ready(None);
             }
-            let frame = match std::task::ready!(self.responses.poll_recv(cx)) {
-                Some(Ok(response)) => {
-                    let identity = self.identity.take();
-                    self.frames = Some(Frames::new(self.mode, response, identity.as_deref()));
+            if let Some(response) = self.burst.next() {
+                let identity = self.identity.take();
+                self.frames = Some(Frames::new(self.mode, response, identity.as_deref()));
+                continue;
+            }
+            self.burst = Vec::new().into_iter();
+            let frame = match std::task::ready!(self.bursts.poll_recv(cx)) {
+                Some(Ok(burst)) => {
+                    self.burst = burst.into_iter();
                     continue;
                 }
                 Some(Err(status)) => self.end(&status),
@@ -104,5 +112,37 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         self.ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::Kind;
+    use crate::resource::Resource;
+
+    /// The connection writes to the socket when the body has nothing more for now.
+    #[tokio::test]
+    async fn o01_a_burst_goes_in_one_flush() {
+        let (bursts, incoming) = mpsc::channel(1);
+        let mut body = ResponseBody::new(Mode::Delta, incoming, "test".into());
+        let burst = [Kind::Cluster, Kind::Endpoint, Kind::Listener].map(|kind| Response {
+            kind,
+            version_info: "v".into(),
+            nonce: "1".into(),
+            resources: vec![Resource::new(kind, "a", "1")],
+            removed: Vec::new(),
+        });
+        bursts.try_send(Ok(burst.into())).expect("room");
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for kind in ["Cluster", "Endpoint", "Listener"] {
+            let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) else {
+                panic!("{kind} is not ready");
+            };
+            let bytes = frame.into_data().expect("data");
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(text.contains(&kind.to_ascii_lowercase()), "{text:?}");
+        }
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());
     }
 }

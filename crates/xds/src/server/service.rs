@@ -4,65 +4,79 @@
 //! and the generated ones would bring their own codec.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::codec::BufferSettings;
-use tonic::codegen::Service;
-use tonic::transport::server::TcpConnectInfo;
-use tonic::{Code, Status, Streaming};
-use tonic_prost::ProstDecoder;
+use tonic::{Code, Status};
 
+use super::admission::Admission;
 use super::body::ResponseBody;
 use super::connections::Connections;
+use super::quarantine::Quarantine;
+use super::requests::Requests;
 use super::session::Session;
 use super::{Limits, Proxies};
 use crate::kind::Kind;
 use crate::message::Mode;
-use crate::wire::{DeltaRequest, SotwRequest, WireRequest};
+use crate::wire::Reader;
 
 /// The package of all discovery services, without the slash between service and method.
 const PACKAGE: &str = "/envoy.service.";
-/// Only matters for sending, which does not go through tonic's codec.
-const CHUNK: usize = 32 * 1024;
 const ENCODING: &str = "grpc-encoding";
 
 /// All discovery services in one.
 #[derive(Clone)]
 pub(crate) struct Discovery {
-    proxies: Arc<dyn Proxies>,
-    limits: Arc<Limits>,
-    shutdown: CancellationToken,
-    sessions: TaskTracker,
+    pub(super) proxies: Arc<dyn Proxies>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) sessions: TaskTracker,
     pub(super) identity: Arc<str>,
     pub(super) connections: Connections,
+    pub(super) quarantine: Quarantine,
+    pub(super) admission: Admission,
 }
 
 impl Discovery {
-    pub(super) fn new(
-        proxies: Arc<dyn Proxies>,
-        limits: Limits,
-        shutdown: CancellationToken,
-        sessions: TaskTracker,
-    ) -> Discovery {
+    pub(super) fn new(proxies: Arc<dyn Proxies>, limits: Limits) -> Discovery {
         Discovery {
             proxies,
-            limits: Arc::new(limits),
-            shutdown,
-            sessions,
+            sessions: TaskTracker::new(),
             identity: "pilothouse".into(),
             connections: Connections::default(),
+            quarantine: Quarantine::new(limits.quarantine_after),
+            admission: Admission::new(limits.max_initial_bytes),
+            limits: Arc::new(limits),
         }
     }
 
-    fn open(&self, request: Request<tonic::body::Body>) -> Result<ResponseBody, Status> {
+    /// Opens a stream on a connection, which may be `ending`.
+    pub(super) fn call(
+        &self,
+        peer: SocketAddr,
+        ending: &CancellationToken,
+        request: Request<Incoming>,
+    ) -> Result<Response<ResponseBody>, Infallible> {
+        let body = self
+            .open(peer, ending, request)
+            .unwrap_or_else(ResponseBody::refused);
+        let mut response = Response::new(body);
+        let grpc = HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert(CONTENT_TYPE, grpc);
+        Ok(response)
+    }
+
+    fn open(
+        &self,
+        peer: SocketAddr,
+        ending: &CancellationToken,
+        request: Request<Incoming>,
+    ) -> Result<ResponseBody, Status> {
         let Some((mode, only)) = method(request.uri().path()) else {
             return Err(Status::new(Code::Unimplemented, "no such discovery method"));
         };
@@ -71,15 +85,12 @@ impl Discovery {
                 "compressed requests are not supported",
             ));
         }
-        let Some(place) = self.connections.enter(self.limits.max_streams) else {
-            let max = self.limits.max_streams;
-            tracing::warn!(max, "stream refused: too many are open");
-            return Err(Status::resource_exhausted(format!(
-                "{max} streams are open already"
-            )));
-        };
-        let peer = peer(&request);
-        // One response waits in the queue at most; the machine holds the rest as state.
+        let place = self.connections.enter(peer.ip(), &self.limits);
+        let place = place.map_err(|full| {
+            tracing::warn!(%peer, reason = %full, "stream refused");
+            Status::resource_exhausted(full.to_string())
+        })?;
+        // One burst waits in the queue at most; the machine holds the rest as state.
         let (outgoing, incoming) = mpsc::channel(1);
         let session = Session {
             mode,
@@ -87,47 +98,14 @@ impl Discovery {
             peer,
             place,
             outgoing,
-            connections: self.connections.clone(),
-            proxies: Arc::clone(&self.proxies),
-            limits: Arc::clone(&self.limits),
-            shutdown: self.shutdown.clone(),
+            ending: ending.clone(),
+            discovery: self.clone(),
         };
-        let body = request.into_body();
-        match mode {
-            Mode::Sotw => self.spawn::<SotwRequest>(session, body),
-            Mode::Delta => self.spawn::<DeltaRequest>(session, body),
-        }
-        Ok(ResponseBody::new(
-            mode,
-            incoming,
-            Arc::clone(&self.identity),
-        ))
-    }
-
-    fn spawn<R: WireRequest>(&self, session: Session, body: tonic::body::Body) {
-        // Most requests are ACKs of some sixty bytes; the buffer grows for the others.
-        let decoder = ProstDecoder::<R>::new(BufferSettings::new(1024, CHUNK));
-        let limit = Some(self.limits.max_request_bytes);
-        let requests = Streaming::new_request(decoder, body, None, limit);
+        let reader = Reader::new(mode, only);
+        let requests = Requests::new(request.into_body(), reader, self.limits.max_request_bytes);
         self.sessions.spawn(session.run(requests));
-    }
-}
-
-impl Service<Request<tonic::body::Body>> for Discovery {
-    type Response = Response<ResponseBody>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
-        let body = self.open(request).unwrap_or_else(ResponseBody::refused);
-        let mut response = Response::new(body);
-        let grpc = HeaderValue::from_static("application/grpc");
-        response.headers_mut().insert(CONTENT_TYPE, grpc);
-        ready(Ok(response))
+        let identity = Arc::clone(&self.identity);
+        Ok(ResponseBody::new(mode, incoming, identity))
     }
 }
 
@@ -151,17 +129,11 @@ fn method(path: &str) -> Option<(Mode, Option<Kind>)> {
     Some((mode, only))
 }
 
-fn compressed(request: &Request<tonic::body::Body>) -> bool {
+fn compressed(request: &Request<Incoming>) -> bool {
     request
         .headers()
         .get(ENCODING)
         .is_some_and(|encoding| encoding != "identity")
-}
-
-fn peer(request: &Request<tonic::body::Body>) -> SocketAddr {
-    let info = request.extensions().get::<TcpConnectInfo>();
-    info.and_then(TcpConnectInfo::remote_addr)
-        .unwrap_or_else(|| SocketAddr::from(([0; 4], 0)))
 }
 
 #[cfg(test)]

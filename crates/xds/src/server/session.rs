@@ -1,26 +1,28 @@
 //! One stream's task: copies messages between the socket, the publisher and the machine.
 //!
 //! It decides nothing. Requests come first, so that a burst of them gets one answer; responses go
-//! when the client has room for one.
+//! when the client has room for them, all that are ready in one flush. Between a snapshot and the
+//! socket nothing waits: no timer, and no lock that is shared with other streams.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
+use super::admission::Entry;
 use super::body::Outgoing;
-use super::connections::{Connections, Place, SharedStream, lock};
-use super::{Limits, Proxies, Refusal};
+use super::connections::{Place, SharedStream, lock};
+use super::requests::Requests;
+use super::service::Discovery;
+use super::{Refusal, Rejection};
 use crate::kind::Kind;
 use crate::message::{Mode, Request, Response};
 use crate::node::Node;
 use crate::snapshot::Snapshot;
-use crate::stream::{Event, Reject, Stream};
-use crate::wire::WireRequest;
+use crate::stream::{Event, Guilty, Nack, Reject, Stream};
 
 /// Everything a stream starts with.
 pub(super) struct Session {
@@ -29,20 +31,20 @@ pub(super) struct Session {
     pub(super) peer: SocketAddr,
     pub(super) place: Place,
     pub(super) outgoing: mpsc::Sender<Outgoing>,
-    pub(super) connections: Connections,
-    pub(super) proxies: Arc<dyn Proxies>,
-    pub(super) limits: Arc<Limits>,
-    pub(super) shutdown: CancellationToken,
+    /// Of the connection.
+    pub(super) ending: CancellationToken,
+    pub(super) discovery: Discovery,
 }
 
 /// A session whose client has named itself.
-struct Live<R> {
+struct Live {
     proxy: Arc<Node>,
-    requests: Streaming<R>,
+    requests: Requests,
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     stream: SharedStream,
-    /// Sent by the machine, not yet taken by the client.
-    queue: VecDeque<Response>,
+    /// Rung when the machine was given something by another stream.
+    stir: Arc<Notify>,
+    entry: Entry,
     /// Something came in since the machine was last polled.
     stirred: bool,
 }
@@ -51,102 +53,114 @@ struct Live<R> {
 
 impl Session {
     /// Serves the stream to its end, and tells the client how it ended.
-    pub(super) async fn run<R: WireRequest>(self, mut requests: Streaming<R>) {
+    pub(super) async fn run(self, mut requests: Requests) {
         let status = match self.first(&mut requests).await {
             Ok((node, request)) => self.serve(requests, node, request).await,
             Err(status) => status,
         };
         // The client may be gone, or not reading: then there is nobody to tell.
         let told = self.outgoing.send(Err(status));
-        let _ = tokio::time::timeout(self.limits.drain, told).await;
+        let _ = tokio::time::timeout(self.discovery.limits.drain, told).await;
     }
 
     /// The first request, which must come soon and name the client.
-    async fn first<R: WireRequest>(
-        &self,
-        requests: &mut Streaming<R>,
-    ) -> Result<(Node, Request), Status> {
+    async fn first(&self, requests: &mut Requests) -> Result<(Node, Request), Status> {
+        let limit = self.discovery.limits.first_request;
         let first = tokio::select! {
             biased;
-            () = self.shutdown.cancelled() => return Err(Status::ok("shutting down")),
-            first = tokio::time::timeout(self.limits.first_request, requests.message()) => first,
+            () = self.ending.cancelled() => return Err(Status::ok("the connection is closing")),
+            first = tokio::time::timeout(limit, requests.next()) => first,
         };
         let Ok(first) = first else {
-            let limit = self.limits.first_request;
             tracing::info!(peer = %self.peer, ?limit, "stream closed: no request came");
             return Err(Status::deadline_exceeded(format!(
                 "no request within {limit:?}"
             )));
         };
-        let first = first?.ok_or_else(|| Status::ok("closed before the first request"))?;
-        let (node, request) = first.split();
+        let (node, request) =
+            first?.ok_or_else(|| Status::ok("closed before the first request"))?;
         Ok((node.map(Node::from).unwrap_or_default(), request))
     }
 
-    async fn serve<R: WireRequest>(
-        &self,
-        requests: Streaming<R>,
-        node: Node,
-        request: Request,
-    ) -> Status {
-        let mut stream = Stream::new(self.mode, self.only, self.limits.timing);
+    async fn serve(&self, requests: Requests, node: Node, request: Request) -> Status {
+        let discovery = &self.discovery;
+        let mut stream = Stream::new(self.mode, self.only, discovery.limits.timing);
         if let Err(reject) = stream.on_request(request, now()) {
             return self.refuse(&node, &reject, reject_status(&reject));
         }
-        let subscription = match self.proxies.connect(node.clone(), self.peer, self.place.id) {
+        let subscription = match discovery
+            .proxies
+            .connect(node.clone(), self.peer, self.place.id)
+        {
             Ok(subscription) => subscription,
             Err(refusal) => return self.refuse(&node, &refusal, refusal_status(&refusal)),
         };
-        self.connections.count_request();
-        let proxy = Arc::new(node);
-        let stream = Arc::new(Mutex::new(stream));
-        self.place
-            .register(Arc::clone(&proxy), self.peer, Arc::clone(&stream));
-        tracing::info!(
-            proxy = %proxy.id, stream = %self.place.id, peer = %self.peer, mode = ?self.mode,
-            version = %proxy.version, "connected"
-        );
-        let mut snapshots = subscription.snapshots;
-        snapshots.mark_changed();
-        let queue = VecDeque::new();
-        let mut live = Live {
-            proxy,
-            requests,
-            snapshots,
-            stream,
-            queue,
-            stirred: true,
-        };
+        discovery.connections.count_request();
+        let mut live = self.begin(node, stream, requests, subscription.snapshots);
         let status = self.pump(&mut live).await;
         tracing::info!(
             proxy = %live.proxy.id, stream = %self.place.id, code = ?status.code(),
             reason = status.message(), "disconnected"
         );
+        discovery.quarantine.stir();
         drop(subscription.guard);
         status
     }
 
+    fn begin(
+        &self,
+        node: Node,
+        stream: Stream,
+        requests: Requests,
+        mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
+    ) -> Live {
+        let proxy = Arc::new(node);
+        let stream = Arc::new(Mutex::new(stream));
+        let stir = Arc::new(Notify::new());
+        self.place.register(
+            Arc::clone(&proxy),
+            self.peer,
+            Arc::clone(&stream),
+            Arc::clone(&stir),
+        );
+        {
+            let mut stream = lock(&stream);
+            // Read under the lock: whoever changes the list after this finds the stream registered.
+            stream.on_withheld(self.discovery.quarantine.withheld(&proxy.version));
+        }
+        tracing::info!(
+            proxy = %proxy.id, stream = %self.place.id, peer = %self.peer, mode = ?self.mode,
+            version = %proxy.version, "connected"
+        );
+        snapshots.mark_changed();
+        Live {
+            proxy,
+            requests,
+            snapshots,
+            stream,
+            stir,
+            entry: Entry::Outside,
+            stirred: true,
+        }
+    }
+
     fn refuse(&self, node: &Node, error: &dyn std::fmt::Display, status: Status) -> Status {
-        self.connections.count_refused();
+        self.discovery.connections.count_refused();
         tracing::warn!(proxy = %node.id, peer = %self.peer, %error, "stream refused");
         status
     }
 
     /// The loop: what comes in first, then what goes out.
-    async fn pump<R: WireRequest>(&self, live: &mut Live<R>) -> Status {
+    async fn pump(&self, live: &mut Live) -> Status {
         loop {
-            let waits = !live.stirred && live.queue.is_empty();
-            let deadline = if waits {
-                lock(&live.stream).deadline()
-            } else {
-                None
-            };
+            let sends = live.stirred && live.entry.is_open();
+            let deadline = if sends { None } else { live.deadline() };
             tokio::select! {
                 biased;
-                () = self.shutdown.cancelled() => return Status::ok("shutting down"),
+                () = self.ending.cancelled() => return Status::ok("the connection is closing"),
                 () = self.outgoing.closed() => return Status::cancelled("the client hung up"),
-                request = live.requests.message() => match request {
-                    Ok(Some(request)) => {
+                request = live.requests.next() => match request {
+                    Ok(Some((_, request))) => {
                         if let Err(status) = self.take(live, request) {
                             return status;
                         }
@@ -158,13 +172,19 @@ impl Session {
                     if changed.is_err() {
                         return Status::unavailable("this proxy is not served any more");
                     }
-                    live.refresh();
+                    self.refresh(live);
                 }
-                () = sleep_until(deadline), if deadline.is_some() => live.stirred = true,
-                permit = self.outgoing.reserve(), if !waits => match permit {
+                () = live.stir.notified() => live.stirred = true,
+                () = live.entry.turn(now), if live.entry.is_queued() => live.stirred = true,
+                () = sleep_until(deadline), if deadline.is_some() => {
+                    self.leave(live);
+                    live.stirred = true;
+                }
+                permit = self.outgoing.reserve(), if sends => match permit {
                     Ok(permit) => {
-                        if let Some(response) = self.next(live) {
-                            permit.send(Ok(response));
+                        let burst = self.next(live);
+                        if !burst.is_empty() {
+                            permit.send(Ok(burst));
                         }
                     }
                     Err(_) => return Status::cancelled("the client hung up"),
@@ -173,11 +193,11 @@ impl Session {
         }
     }
 
-    fn take<R: WireRequest>(&self, live: &mut Live<R>, request: R) -> Result<(), Status> {
-        let (_, request) = request.split();
-        self.connections.count_request();
+    fn take(&self, live: &mut Live, request: Request) -> Result<(), Status> {
+        self.discovery.connections.count_request();
         let outcome = lock(&live.stream).on_request(request, now());
         self.report(live);
+        self.leave(live);
         live.stirred = true;
         outcome.map_err(|reject| {
             tracing::warn!(proxy = %live.proxy.id, error = %reject, "request refused");
@@ -185,54 +205,123 @@ impl Session {
         })
     }
 
-    /// The next response for a client that has room for it. The machine is asked only when
-    /// everything before was taken: what changes meanwhile is merged, never queued.
-    fn next<R>(&self, live: &mut Live<R>) -> Option<Response> {
-        if live.queue.is_empty() {
-            live.queue.extend(lock(&live.stream).poll(now()));
-            live.stirred = false;
-            self.report(live);
+    fn refresh(&self, live: &mut Live) {
+        let snapshot = live.snapshots.borrow_and_update().clone();
+        let Some(snapshot) = snapshot else { return };
+        if matches!(live.entry, Entry::Outside) {
+            live.entry = self.discovery.admission.queue(snapshot.bytes());
         }
-        let response = live.queue.pop_front()?;
-        self.connections.count_push(response.kind);
-        tracing::debug!(
-            proxy = %live.proxy.id, kind = %response.kind, version = %response.version_info,
-            nonce = %response.nonce, resources = response.resources.len(),
-            removed = response.removed.len(), "push"
-        );
-        Some(response)
+        lock(&live.stream).on_snapshot(snapshot, now());
+        self.discovery.quarantine.stir();
+        live.stirred = true;
     }
 
-    fn report<R>(&self, live: &Live<R>) {
+    fn leave(&self, live: &mut Live) {
+        if live.entry.until().is_some() {
+            let settled = lock(&live.stream).is_settled();
+            live.entry.leave(settled, now());
+        }
+    }
+
+    /// What goes to a client that has room. The machine is asked only when everything before was
+    /// taken: what changes meanwhile is merged, never queued.
+    fn next(&self, live: &mut Live) -> Vec<Response> {
+        let burst = lock(&live.stream).poll(now());
+        live.stirred = false;
+        self.report(live);
+        for response in &burst {
+            self.discovery.connections.count_push(response.kind);
+            tracing::debug!(
+                proxy = %live.proxy.id, kind = %response.kind, version = %response.version_info,
+                nonce = %response.nonce, resources = response.resources.len(),
+                removed = response.removed.len(), "push"
+            );
+        }
+        burst
+    }
+
+    fn report(&self, live: &Live) {
         let events = lock(&live.stream).take_events();
         for event in &events {
-            self.connections.count(event);
+            self.discovery.connections.count(event);
             log(&live.proxy.id, event);
+            match event {
+                Event::Nacked {
+                    kind, nack, guilty, ..
+                } => self.rejected(live, *kind, nack, guilty),
+                Event::Acked { .. } => self.acquit(live),
+                _ => {}
+            }
+        }
+    }
+
+    /// One proxy's rejection is news for the others like it, and for whoever made the content.
+    fn rejected(&self, live: &Live, kind: Kind, nack: &Nack, guilty: &[Guilty]) {
+        let Discovery {
+            quarantine,
+            connections,
+            proxies,
+            ..
+        } = &self.discovery;
+        let withheld = quarantine.judge(connections, &live.proxy, kind, guilty, &nack.message);
+        for name in &withheld {
+            tracing::warn!(
+                proxy = %live.proxy.id, version = %live.proxy.version, %kind, %name,
+                error = nack.message, "withheld from all proxies of this version until it changes"
+            );
+        }
+        proxies.rejected(Rejection {
+            node: Arc::clone(&live.proxy),
+            kind,
+            guilty: guilty.to_vec(),
+            message: nack.message.clone(),
+            withheld,
+        });
+    }
+
+    /// The client may have accepted, late, what is withheld from others.
+    fn acquit(&self, live: &Live) {
+        let accepted = lock(&live.stream).accepted_withheld();
+        for (kind, name, version) in accepted {
+            let Discovery {
+                quarantine,
+                connections,
+                ..
+            } = &self.discovery;
+            tracing::info!(proxy = %live.proxy.id, %kind, %name, "accepted here, so no longer withheld");
+            quarantine.acquit(connections, &live.proxy.version, kind, &name, version);
         }
     }
 }
 
 // === impl Live ===
 
-impl<R> Live<R> {
-    fn refresh(&mut self) {
-        let snapshot = self.snapshots.borrow_and_update().clone();
-        if let Some(snapshot) = snapshot {
-            lock(&self.stream).on_snapshot(snapshot, now());
-            self.stirred = true;
-        }
+impl Live {
+    fn deadline(&self) -> Option<Instant> {
+        let room = self.entry.until();
+        let machine = match self.entry.is_open() && !self.stirred {
+            true => lock(&self.stream).deadline(),
+            false => None,
+        };
+        room.into_iter().chain(machine).min()
     }
 }
 
 fn log(proxy: &str, event: &Event) {
     match event {
-        Event::Acked { kind, nonce, took } => {
-            tracing::debug!(proxy, %kind, nonce, ?took, "ack");
+        Event::Acked {
+            kind,
+            nonce,
+            took,
+            converged,
+        } => {
+            tracing::debug!(proxy, %kind, nonce, ?took, ?converged, "ack");
         }
         Event::Nacked {
             kind,
             version,
             nack,
+            ..
         } => tracing::warn!(
             proxy, %kind, version, nonce = nack.nonce, error = nack.message, names = ?nack.names,
             "rejected: the proxy keeps what it had, and this content is withheld until it changes"

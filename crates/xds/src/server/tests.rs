@@ -1,6 +1,7 @@
 //! The server over real HTTP/2 on loopback, with the generated client of Envoy's services.
 
 mod harness;
+mod protection;
 
 use std::sync::atomic::Ordering;
 

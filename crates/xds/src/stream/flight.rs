@@ -8,15 +8,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::track::Held;
+use super::ledger::Held;
 use crate::resource::{Resource, Version};
 
 /// One response under way.
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub(crate) seq: u64,
-    pub(crate) version_info: String,
+    pub(crate) version: Version,
     pub(crate) at: Instant,
+    /// When the change that it brings was known; none for an answer to a subscription.
+    pub(crate) news_of: Option<Instant>,
     pub(crate) items: Vec<Item>,
 }
 
@@ -67,8 +69,13 @@ impl Flights {
     }
 
     /// Names of everything that is added or changed by a response under way.
-    pub(crate) fn names(&self) -> BTreeSet<Arc<str>> {
-        self.items().map(|item| Arc::clone(&item.name)).collect()
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
+        self.items().map(|item| &*item.name).collect()
+    }
+
+    /// Whether a response under way adds or changes that name.
+    pub(crate) fn carry(&self, name: &str) -> bool {
+        self.items().any(|item| *item.name == *name)
     }
 
     /// Adds a response. `limit` bounds the memory that a client which never answers can hold: the
@@ -115,6 +122,14 @@ impl Flights {
             return true;
         }
         false
+    }
+
+    /// The next response repeats `item`, as full sets do: what the client says to that counts.
+    pub(crate) fn carry_over(&mut self, item: Item) {
+        if let Some(next) = self.queue.front_mut() {
+            self.items += 1;
+            next.items.push(item);
+        }
     }
 
     fn items(&self) -> impl Iterator<Item = &Item> {

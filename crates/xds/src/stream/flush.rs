@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::gate::{self, ClusterGate};
+use super::look::Look;
 use super::plan::{Plan, View};
-use super::status::{Event, Mark};
+use super::status::Event;
+use super::track::Stamp;
 use super::{Mode, Stream};
 use crate::kind::Kind;
 use crate::message::Response;
@@ -46,7 +48,8 @@ impl<'a> Flush<'a> {
     pub(super) fn run(mut self) -> Vec<Response> {
         self.stream.wake = None;
         for kind in Kind::ALL {
-            self.stream.tracks[kind.index()].forgive(&self.snapshot);
+            let withheld = &self.stream.withheld;
+            self.stream.tracks[kind.index()].forgive(&self.snapshot, withheld);
         }
         for kind in Kind::ALL {
             self.additions(kind);
@@ -69,16 +72,35 @@ impl<'a> Flush<'a> {
         if !paired && self.is_blocked(kind) {
             return;
         }
+        self.stream.tracks[kind.index()].confirm(&self.snapshot);
         let mut plan = self.view(kind).plan();
+        #[cfg(test)]
+        self.assert_nothing_overlooked(kind, &plan);
         self.note_gone(kind, &plan);
         let later = self.isolate(kind, &mut plan);
         match kind {
             Kind::Listener | Kind::Route => self.send_gated(kind, plan, later),
-            Kind::Cluster | Kind::Endpoint | Kind::Secret => {
-                self.stream.tracks[kind.index()].dirty = !later.is_empty();
-                self.send(kind, plan, &later);
-            }
+            Kind::Cluster | Kind::Endpoint | Kind::Secret => self.send(kind, plan, later),
         }
+        let track = &mut self.stream.tracks[kind.index()];
+        track
+            .ledger
+            .compact(self.snapshot.layers(kind), track.subscription.is_wildcard());
+    }
+
+    /// A walk over everything finds what the names to look at brought, and no more.
+    #[cfg(test)]
+    fn assert_nothing_overlooked(&self, kind: Kind, plan: &Plan) {
+        let mut walked = self.view(kind).walk();
+        let gone = &self.stream.tracks[kind.index()].gone;
+        walked.gone.retain(|name| !gone.contains_key(name));
+        let mut plan = Plan {
+            send: plan.send.clone(),
+            absent: plan.absent.clone(),
+            gone: plan.gone.clone(),
+        };
+        plan.gone.retain(|name| !gone.contains_key(name));
+        assert_eq!(plan, walked, "{kind}: a name was overlooked");
     }
 
     /// A full set was rejected and nobody named: leaves only the next group of suspects in the
@@ -115,19 +137,18 @@ impl<'a> Flush<'a> {
     fn send_gated(&mut self, kind: Kind, mut plan: Plan, mut later: BTreeSet<Arc<str>>) {
         let waiting = self.waiting(kind, &plan);
         if waiting.is_empty() || self.has_waited(kind) {
-            let track = &mut self.stream.tracks[kind.index()];
-            track.waiting_since = None;
-            track.dirty = !later.is_empty();
-            return self.send(kind, plan, &later);
+            self.stream.tracks[kind.index()].waiting_since = None;
+            return self.send(kind, plan, later);
         }
         plan.send
             .retain(|resource| !waiting.contains(&resource.name));
         later.extend(waiting);
         let track = &mut self.stream.tracks[kind.index()];
-        track.dirty = true;
         let nothing = plan.send.is_empty() && plan.absent.is_empty();
-        if !nothing && !track.would_tear(&later) {
-            self.send(kind, plan, &later);
+        if nothing {
+            track.look = Look::names(later);
+        } else if !track.would_tear(&later) {
+            self.send(kind, plan, later);
         }
     }
 
@@ -145,8 +166,12 @@ impl<'a> Flush<'a> {
     }
 
     fn waiting(&self, kind: Kind, plan: &Plan) -> BTreeSet<Arc<str>> {
+        if plan.send.is_empty() {
+            return BTreeSet::new();
+        }
         let track = &self.stream.tracks[kind.index()];
-        let gate = ClusterGate::new(&self.stream.tracks[Kind::Cluster.index()], &self.snapshot);
+        let clusters = &self.stream.tracks[Kind::Cluster.index()];
+        let gate = ClusterGate::new(clusters, &self.snapshot, &self.stream.withheld);
         plan.send
             .iter()
             .filter(|resource| !gate.is_open(track, resource))
@@ -154,38 +179,41 @@ impl<'a> Flush<'a> {
             .collect()
     }
 
-    /// Sends a plan, as one response or as many.
-    fn send(&mut self, kind: Kind, plan: Plan, waiting: &BTreeSet<Arc<str>>) {
-        let track = &self.stream.tracks[kind.index()];
-        if plan.send.is_empty() && plan.absent.is_empty() && !track.answer_owed {
-            self.stream.tracks[kind.index()].due.clear();
-            return;
+    /// Sends a plan, as one response or as many. The names in `later` stay to be looked at.
+    fn send(&mut self, kind: Kind, plan: Plan, later: BTreeSet<Arc<str>>) {
+        let track = &mut self.stream.tracks[kind.index()];
+        track.look = Look::names(later.clone());
+        let nothing = plan.send.is_empty() && plan.absent.is_empty() && !track.answer_owed;
+        if nothing {
+            track.due.clear();
+        } else {
+            self.stream.owe(kind, &plan.send);
+            self.write(kind, plan, &later);
         }
-        if kind == Kind::Cluster {
-            self.stream
-                .owed
-                .extend(plan.send.iter().map(|cluster| Arc::clone(&cluster.name)));
+        let track = &mut self.stream.tracks[kind.index()];
+        track.due.retain(|name| later.contains(name));
+        if later.is_empty() {
+            track.news = None;
         }
         if kind == Kind::Endpoint {
-            for sent in plan.send.iter().map(|sent| &sent.name).chain(&plan.absent) {
-                self.stream.owed.remove(sent);
-            }
+            // All that was owed was in the plan.
+            self.stream.owed.clear();
         }
+    }
+
+    fn write(&mut self, kind: Kind, plan: Plan, later: &BTreeSet<Arc<str>>) {
+        let track = &mut self.stream.tracks[kind.index()];
         if track.full_set {
             let keep = track.gone.keys().map(Arc::clone).collect();
-            let all = self.view(kind).full_set(waiting, &keep);
+            let all = self.view(kind).full_set(later, &keep);
             self.emit(kind, &plan.send, all, Vec::new());
+        } else if self.stream.mode == Mode::Delta {
+            self.send_parts(kind, plan.send, plan.absent);
         } else {
-            let absent = if self.stream.mode == Mode::Delta {
-                plan.absent
-            } else {
-                Vec::new()
-            };
-            self.send_parts(kind, plan.send, absent);
+            // State of the world can only leave them out.
+            plan.absent.iter().for_each(|name| track.forget(name));
+            self.send_parts(kind, plan.send, Vec::new());
         }
-        self.stream.tracks[kind.index()]
-            .due
-            .retain(|name| waiting.contains(name));
     }
 
     /// Route configurations go one per response: Envoy stops at the first bad one in a response,
@@ -211,10 +239,11 @@ impl<'a> Flush<'a> {
     /// Takes away what the snapshot no longer has, once nothing uses it or the guard time passed.
     fn removals(&mut self, kind: Kind) {
         let track = &self.stream.tracks[kind.index()];
-        if track.gone.is_empty() || track.dirty {
+        if track.gone.is_empty() || !track.look.is_clean() {
             return;
         }
-        let settled = gate::referrers_settled(&self.stream.tracks, kind, &self.snapshot)
+        let (tracks, withheld) = (&self.stream.tracks, &self.stream.withheld);
+        let settled = gate::referrers_settled(tracks, kind, &self.snapshot, withheld)
             && !(self.stream.only.is_none() && gate::referrers_expected(&self.stream.tracks, kind));
         let guard = self.stream.timing.removal_guard;
         let now = self.now;
@@ -271,27 +300,46 @@ impl<'a> Flush<'a> {
             true => Version::of_set(&resources),
             false => self.snapshot.version(kind),
         };
-        let mark = Mark {
-            nonce: seq.to_string(),
-            version: version.to_string(),
+        let stamp = Stamp {
+            seq,
+            version,
             at: self.now,
         };
-        let (nonce, version_info) = (mark.nonce.clone(), mark.version.clone());
         // A full set carries names that wait or stay; only the changed ones are news.
-        track.record(mark, seq, changed, &removed);
+        let news_of = track
+            .news
+            .filter(|_| !changed.is_empty() || !removed.is_empty());
+        track.record(stamp, news_of, changed, &removed);
         self.out.push(Response {
             kind,
-            version_info,
-            nonce,
+            version_info: version.to_string(),
+            nonce: seq.to_string(),
             resources,
             removed,
         });
     }
 
+    /// Brings the names to be taken away up to what the plan looked at.
     fn note_gone(&mut self, kind: Kind, plan: &Plan) {
         let now = self.now;
+        let owed = &self.stream.owed;
         let track = &mut self.stream.tracks[kind.index()];
-        track.gone.retain(|name, _| plan.gone.contains(name));
+        match track.look.only() {
+            Some(names) => {
+                let asked = track
+                    .due
+                    .iter()
+                    .chain(owed.iter().filter(|_| kind == Kind::Endpoint));
+                for name in names
+                    .iter()
+                    .chain(asked)
+                    .filter(|name| !plan.gone.contains(*name))
+                {
+                    track.gone.remove(name);
+                }
+            }
+            None => track.gone.retain(|name, _| plan.gone.contains(name)),
+        }
         for name in &plan.gone {
             track.gone.entry(Arc::clone(name)).or_insert(now);
         }
@@ -299,13 +347,7 @@ impl<'a> Flush<'a> {
 
     /// Whether a cluster was sent and its endpoints, which the client asked for, were not.
     fn owes_endpoints(&self) -> bool {
-        let endpoints = &self.stream.tracks[Kind::Endpoint.index()];
-        endpoints.started
-            && self
-                .stream
-                .owed
-                .iter()
-                .any(|name| endpoints.subscription.contains(name))
+        self.stream.tracks[Kind::Endpoint.index()].started && !self.stream.owed.is_empty()
     }
 
     fn is_blocked(&mut self, kind: Kind) -> bool {
@@ -334,12 +376,9 @@ impl<'a> Flush<'a> {
         View {
             track: &self.stream.tracks[kind.index()],
             snapshot: &self.snapshot,
+            withheld: &self.stream.withheld,
             clusters: &self.stream.tracks[Kind::Cluster.index()],
-            owed: if kind == Kind::Endpoint {
-                &self.stream.owed
-            } else {
-                &self.stream.nothing_owed
-            },
+            owed: (kind == Kind::Endpoint).then_some(&self.stream.owed),
         }
     }
 }

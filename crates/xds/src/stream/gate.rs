@@ -15,19 +15,26 @@ use super::track::Track;
 use crate::kind::Kind;
 use crate::resource::Resource;
 use crate::snapshot::Snapshot;
+use crate::withheld::Withheld;
 
 /// Which clusters the client is ready to send traffic to.
 pub(crate) struct ClusterGate<'a> {
     clusters: &'a Track,
     snapshot: &'a Snapshot,
-    under_way: BTreeSet<Arc<str>>,
+    withheld: &'a Withheld,
+    under_way: BTreeSet<&'a str>,
 }
 
 impl<'a> ClusterGate<'a> {
-    pub(crate) fn new(clusters: &'a Track, snapshot: &'a Snapshot) -> ClusterGate<'a> {
+    pub(crate) fn new(
+        clusters: &'a Track,
+        snapshot: &'a Snapshot,
+        withheld: &'a Withheld,
+    ) -> ClusterGate<'a> {
         ClusterGate {
             clusters,
             snapshot,
+            withheld,
             under_way: clusters.flights.names(),
         }
     }
@@ -46,7 +53,7 @@ impl<'a> ClusterGate<'a> {
     /// A client without the resource loses nothing by getting it early, and waits for it: an
     /// Envoy that starts, or a listener that warms until its routes are there.
     fn is_awaited(&self, track: &Track, resource: &Resource) -> bool {
-        let held = track.held.get(&resource.name);
+        let held = track.ledger.has(&resource.name);
         let asked_again =
             track.due.contains(&resource.name) && held.is_some_and(|held| held.body().is_some());
         asked_again
@@ -61,13 +68,10 @@ impl<'a> ClusterGate<'a> {
             // Not ours to bring: from the bootstrap, or a mistake that waiting does not heal.
             return true;
         };
-        let rejected = self.clusters.rejected.get(name) == Some(&wanted.version);
-        let held = self
-            .clusters
-            .held
-            .get(name)
-            .is_some_and(|held| held.is(wanted.version));
-        rejected || (held && !self.under_way.contains(name))
+        let held = self.clusters.ledger.has(name);
+        let held = held.is_some_and(|held| held.is(wanted.version));
+        self.clusters.is_refused(wanted, self.withheld)
+            || (held && !self.under_way.contains(&**name))
     }
 }
 
@@ -89,9 +93,10 @@ pub(crate) fn referrers_settled(
     tracks: &[Track; Kind::COUNT],
     kind: Kind,
     snapshot: &Snapshot,
+    withheld: &Withheld,
 ) -> bool {
     let idle = |kind: Kind| tracks[kind.index()].is_idle();
-    let kept = |kind: Kind| tracks[kind.index()].refuses(snapshot);
+    let kept = |kind: Kind| !tracks[kind.index()].refusals(snapshot, withheld).is_empty();
     let removed = |kind: Kind| tracks[kind.index()].gone.is_empty() && idle(kind);
     match kind {
         Kind::Listener => idle(Kind::Listener) && idle(Kind::Route),

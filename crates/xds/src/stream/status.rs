@@ -1,10 +1,12 @@
 //! How far a client is, for people and for metrics.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::kind::Kind;
 use crate::message::Mode;
+use crate::resource::{Resource, Version};
 
 /// State of one stream.
 #[derive(Clone, Debug)]
@@ -30,7 +32,8 @@ pub struct KindStatus {
     pub acked: Option<Mark>,
     /// The last rejection, until a later response is acknowledged.
     pub nack: Option<Nack>,
-    /// Names of which the current content is rejected, and so withheld.
+    /// Names of which the current content is not sent: rejected by this client, or by others
+    /// like it.
     pub withheld: Vec<String>,
     /// Responses sent, acknowledged, rejected; requests with an outdated nonce; guard times passed.
     pub counters: Counters,
@@ -60,6 +63,17 @@ pub struct Nack {
     pub at: Instant,
 }
 
+/// A content that a client refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guilty {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The content.
+    pub version: Version,
+    /// What the client has accepted before under that name, and goes on with.
+    pub last_good: Option<Arc<Resource>>,
+}
+
 /// What happened so far on one stream, for one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -86,6 +100,9 @@ pub enum Event {
         nonce: String,
         /// From sending to answer.
         took: Duration,
+        /// From when the change was known to answer; none if the response brought no change but
+        /// answered a subscription, or the snapshot does not tell.
+        converged: Option<Duration>,
     },
     /// A response was rejected.
     Nacked {
@@ -95,6 +112,8 @@ pub enum Event {
         version: String,
         /// The rejection.
         nack: Nack,
+        /// The contents found guilty.
+        guilty: Vec<Guilty>,
     },
     /// A request answered an outdated response; its names were honoured all the same.
     Stale {

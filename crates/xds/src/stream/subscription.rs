@@ -3,26 +3,33 @@
 //! Names and the wildcard live side by side. The wildcard comes in two forms: `*`, and the legacy
 //! form of a first CDS or LDS request without names, which Envoy uses. Once a client has named
 //! anything, no names mean nothing (xDS protocol, "How the client specifies what resources to
-//! return").
+//! return"). The names themselves are in the ledger, beside what the client has under them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::Xxh3;
-
+use super::ledger::Ledger;
 use crate::kind::Kind;
+use crate::message::list_hash;
+use crate::snapshot::Layers;
 
 const WILDCARD: &str = "*";
 
-/// The names and the wildcard of one kind on one stream.
+/// The wildcard of one kind on one stream, and how names are taken.
 #[derive(Debug, Default)]
 pub(crate) struct Subscription {
     wildcard: bool,
     /// The client has named something on this stream, so that "no names" is no wildcard any more.
     has_named: bool,
-    names: BTreeSet<Arc<str>>,
     /// Hash of the last state-of-the-world list: every ACK repeats it, and rarely changed.
     last_list: Option<u128>,
+}
+
+/// Where names are written down.
+pub(crate) struct Book<'a> {
+    pub(crate) ledger: &'a mut Ledger,
+    /// Names that we have already, to be shared.
+    pub(crate) known: Option<&'a Layers>,
 }
 
 /// What a request changed.
@@ -47,21 +54,9 @@ impl Subscription {
         self.wildcard
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        !self.wildcard && self.names.is_empty()
-    }
-
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.wildcard || self.names.contains(name)
-    }
-
-    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &Arc<str>> {
-        self.names.iter()
-    }
-
     /// Takes the complete list of a state-of-the-world request.
-    pub(crate) fn replace(&mut self, kind: Kind, list: &[String]) -> Change {
-        let hash = hash(list);
+    pub(crate) fn replace(&mut self, kind: Kind, list: &[String], book: Book<'_>) -> Change {
+        let hash = list_hash(list);
         if self.last_list == Some(hash) {
             return Change::default();
         }
@@ -69,24 +64,19 @@ impl Subscription {
         self.has_named |= !list.is_empty();
         let legacy = !self.has_named && kind.is_legacy_wildcard();
         let wildcard = legacy || list.iter().any(|name| name == WILDCARD);
-        let wanted: BTreeSet<&str> = list
-            .iter()
-            .map(String::as_str)
-            .filter(|name| is_name(name))
-            .collect();
+        let wanted = names(list);
         let mut change = self.set_wildcard(wildcard);
-        change.dropped = self
-            .names
-            .iter()
-            .filter(|name| !wanted.contains(&***name))
-            .map(Arc::clone)
-            .collect();
+        let dropped = book
+            .ledger
+            .names()
+            .filter(|name| !wanted.contains(&***name));
+        change.dropped = dropped.map(Arc::clone).collect();
         for name in &change.dropped {
-            self.names.remove(name);
+            book.ledger.unname(name);
         }
         for name in wanted {
-            if !self.names.contains(name) {
-                change.added.push(self.insert(name));
+            if !book.ledger.is_named(name) {
+                change.added.push(book.ledger.name(name, book.known));
             }
         }
         change
@@ -95,27 +85,21 @@ impl Subscription {
     /// Takes the additions and removals of a delta request.
     pub(crate) fn adjust(
         &mut self,
-        kind: Kind,
-        first: bool,
+        legacy: bool,
         subscribe: &[String],
         unsubscribe: &[String],
+        book: Book<'_>,
     ) -> Change {
-        let legacy = first && subscribe.is_empty() && kind.is_legacy_wildcard();
         let star = |list: &[String]| list.iter().any(|name| name == WILDCARD);
         let wildcard = (self.wildcard || legacy || star(subscribe)) && !star(unsubscribe);
         let mut change = self.set_wildcard(wildcard);
-        let added: BTreeSet<&str> = subscribe
-            .iter()
-            .map(String::as_str)
-            .filter(|name| is_name(name))
-            .collect();
-        for name in added {
-            change.added.push(self.insert(name));
+        for name in names(subscribe) {
+            change.added.push(book.ledger.name(name, book.known));
         }
-        for name in unsubscribe.iter().filter(|name| is_name(name)) {
-            if let Some(name) = self.names.take(name.as_str()) {
-                change.added.retain(|added| *added != name);
-                change.dropped.push(name);
+        for name in names(unsubscribe) {
+            if book.ledger.unname(name) {
+                change.added.retain(|added| **added != *name);
+                change.dropped.push(name.into());
             }
         }
         change
@@ -129,27 +113,13 @@ impl Subscription {
             ..Change::default()
         }
     }
-
-    fn insert(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.names.get(name) {
-            return Arc::clone(known);
-        }
-        let name: Arc<str> = name.into();
-        self.names.insert(Arc::clone(&name));
-        name
-    }
 }
 
-/// The empty name stands for nothing: some clients send it to mean "no names at all".
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name != WILDCARD
-}
-
-fn hash(list: &[String]) -> u128 {
-    let mut hash = Xxh3::new();
-    for name in list {
-        hash.update(&name.len().to_le_bytes());
-        hash.update(name.as_bytes());
-    }
-    hash.digest128()
+/// The names of a list, in order. The empty name stands for nothing: some clients send it to mean
+/// "no names at all".
+fn names(list: &[String]) -> BTreeSet<&str> {
+    let names = list.iter().map(String::as_str);
+    names
+        .filter(|name| !name.is_empty() && *name != WILDCARD)
+        .collect()
 }

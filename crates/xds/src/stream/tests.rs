@@ -2,6 +2,7 @@
 //!
 //! `Bench` drives the machine as a client and a compiler would, in a few words.
 
+mod change;
 mod delta;
 mod flow;
 mod model;
@@ -9,7 +10,9 @@ mod nack;
 mod order;
 mod sotw;
 mod subscribe;
+mod withheld;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +20,9 @@ use super::{Event, Reject, Stream, Timing};
 use crate::kind::Kind;
 use crate::message::{Mode, Request, Response};
 use crate::resource::Resource;
+use crate::resources::Resources;
 use crate::snapshot::Snapshot;
+use crate::withheld::Withheld;
 
 pub(super) const CDS: Kind = Kind::Cluster;
 pub(super) const EDS: Kind = Kind::Endpoint;
@@ -26,20 +31,16 @@ pub(super) const RDS: Kind = Kind::Route;
 pub(super) const SDS: Kind = Kind::Secret;
 
 /// A stream under test, with a clock that only moves when told.
+///
+/// A shadow gets the same input without knowing what changed, and writes down everything at
+/// length: it must say the same, word for word.
 pub(super) struct Bench {
     pub(super) stream: Stream,
+    shadow: Stream,
+    sets: [Resources; Kind::COUNT],
+    generation: u64,
     pub(super) now: Instant,
     mode: Mode,
-}
-
-/// A snapshot from `kind name content` triples.
-pub(super) fn snapshot(resources: &[(Kind, &str, &str)]) -> Arc<Snapshot> {
-    let builder = resources
-        .iter()
-        .fold(Snapshot::builder(1), |builder, (kind, name, content)| {
-            builder.insert(*kind, resource(*kind, name, content))
-        });
-    builder.build()
 }
 
 pub(super) fn resource(kind: Kind, name: &str, content: &str) -> Arc<Resource> {
@@ -78,8 +79,22 @@ pub(super) fn request(kind: Kind, names: &[&str]) -> Request {
 
 impl Bench {
     pub(super) fn new(mode: Mode) -> Bench {
+        Bench::of(mode, None)
+    }
+
+    /// On a service of one type, or of all.
+    pub(super) fn of(mode: Mode, only: Option<Kind>) -> Bench {
+        let mut stream = Stream::new(mode, only, Timing::default());
+        let mut shadow = Stream::new(mode, only, Timing::default());
+        for kind in Kind::ALL.map(Kind::index) {
+            stream.tracks[kind].ledger.compact_from(1);
+            shadow.tracks[kind].ledger.compact_from(usize::MAX);
+        }
         Bench {
-            stream: Stream::new(mode, None, Timing::default()),
+            stream,
+            shadow,
+            sets: Default::default(),
+            generation: 0,
             now: Instant::now(),
             mode,
         }
@@ -95,7 +110,7 @@ impl Bench {
 
     /// With a snapshot from the start.
     pub(super) fn with(mut self, resources: &[(Kind, &str, &str)]) -> Bench {
-        self.stream.on_snapshot(snapshot(resources), self.now);
+        self.set(resources);
         self
     }
 
@@ -106,7 +121,37 @@ impl Bench {
     }
 
     pub(super) fn set(&mut self, resources: &[(Kind, &str, &str)]) {
-        self.stream.on_snapshot(snapshot(resources), self.now);
+        let resources = resources.iter();
+        self.give(resources.map(|(kind, name, content)| (*kind, resource(*kind, name, content))));
+    }
+
+    /// A snapshot of these resources, derived from the one before.
+    pub(super) fn give(&mut self, resources: impl Iterator<Item = (Kind, Arc<Resource>)>) {
+        self.generation += 1;
+        let resources: Vec<_> = resources.collect();
+        let mut builder = Snapshot::builder(self.generation).made_at(self.now);
+        let mut forgetful = Snapshot::builder(self.generation).made_at(self.now);
+        for kind in Kind::ALL {
+            let wanted = resources.iter().filter(|(of, _)| *of == kind);
+            let wanted: Vec<_> = wanted.map(|(_, wanted)| Arc::clone(wanted)).collect();
+            let names: BTreeSet<Arc<str>> = wanted.iter().map(|r| Arc::clone(&r.name)).collect();
+            let old = &self.sets[kind.index()];
+            let gone = old.iter().map(|old| Arc::clone(&old.name));
+            let gone: Vec<_> = gone.filter(|name| !names.contains(name)).collect();
+            let new = old.derive(wanted, gone);
+            builder = builder.share(kind, Arc::new(new.clone()));
+            forgetful = forgetful.share(kind, Arc::new(new.iter().cloned().collect()));
+            self.sets[kind.index()] = new;
+        }
+        self.stream.on_snapshot(builder.build(), self.now);
+        self.shadow.on_snapshot(forgetful.build(), self.now);
+    }
+
+    pub(super) fn withhold(&mut self, withheld: Withheld) -> Vec<Response> {
+        let withheld = Arc::new(withheld);
+        self.stream.on_withheld(Arc::clone(&withheld));
+        self.shadow.on_withheld(withheld);
+        self.poll()
     }
 
     /// A request without a nonce, and what goes out.
@@ -120,7 +165,9 @@ impl Bench {
     }
 
     pub(super) fn try_send(&mut self, request: Request) -> Result<(), Reject> {
-        self.stream.on_request(request, self.now)
+        let outcome = self.stream.on_request(request.clone(), self.now);
+        assert_eq!(self.shadow.on_request(request, self.now), outcome);
+        outcome
     }
 
     /// Acknowledges a response, with the names that the client wants (which delta leaves out).
@@ -176,7 +223,16 @@ impl Bench {
     }
 
     pub(super) fn poll(&mut self) -> Vec<Response> {
-        self.stream.poll(self.now)
+        let sent = self.stream.poll(self.now);
+        let shadow = self.shadow.poll(self.now);
+        assert_eq!(
+            texts(&sent),
+            texts(&shadow),
+            "what changed makes a difference"
+        );
+        assert_eq!(sent, shadow);
+        assert_eq!(self.stream.deadline(), self.shadow.deadline());
+        sent
     }
 
     pub(super) fn pass(&mut self, seconds: u64) -> Vec<Response> {
@@ -185,7 +241,9 @@ impl Bench {
     }
 
     pub(super) fn events(&mut self) -> Vec<Event> {
-        self.stream.take_events()
+        let events = self.stream.take_events();
+        assert_eq!(events, self.shadow.take_events());
+        events
     }
 }
 

@@ -4,25 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::blame;
 use super::flight::{Flight, Flights, Item};
+use super::ledger::{Held, Ledger};
+use super::look::Look;
 use super::status::{Counters, KindStatus, Mark, Nack};
-use super::subscription::Subscription;
+use super::subscription::{Book, Change, Subscription};
 use crate::kind::Kind;
-use crate::message::Mode;
+use crate::message::{Mode, Request};
 use crate::resource::{Resource, Version};
-use crate::snapshot::Snapshot;
-
-/// What the client has under a name.
-#[derive(Clone, Debug)]
-pub(crate) enum Held {
-    /// Sent on this stream.
-    Sent(Arc<Resource>),
-    /// Named by the client, with this version, when it reconnected.
-    Told(Box<Version>),
-    /// It may have something, we cannot know what.
-    Unknown,
-}
+use crate::snapshot::{Layers, Snapshot};
+use crate::withheld::Withheld;
 
 /// One kind on one stream.
 #[derive(Debug)]
@@ -39,7 +30,9 @@ pub(crate) struct Track {
     /// It must get a response even if there is nothing to say.
     pub(crate) answer_owed: bool,
     pub(crate) subscription: Subscription,
-    pub(crate) held: BTreeMap<Arc<str>, Held>,
+    pub(crate) ledger: Ledger,
+    /// The client told versions that have not been compared with the snapshot.
+    unconfirmed: bool,
     /// Names to be sent even if the client seems to have them.
     pub(crate) due: BTreeSet<Arc<str>>,
     /// Names of a rejected response that named no culprit, and how many of them may share the next
@@ -48,33 +41,36 @@ pub(crate) struct Track {
     /// Content that the client rejected. Not sent again until it changes.
     pub(crate) rejected: BTreeMap<Arc<str>, Version>,
     pub(crate) flights: Flights,
-    /// There may be something to send: snapshot or subscription changed since the last look.
-    pub(crate) dirty: bool,
+    /// What may have to be sent: snapshot or subscription changed since the last look.
+    pub(crate) look: Look,
+    /// When the oldest change was known that has not been sent yet.
+    pub(crate) news: Option<Instant>,
     /// Since when content has waited for clusters to be ready.
     pub(crate) waiting_since: Option<Instant>,
     /// Names to be taken from the client once nothing refers to them, and since when.
     pub(crate) gone: BTreeMap<Arc<str>, Instant>,
-    sent: Option<Mark>,
-    acked: Option<Mark>,
-    nack: Option<Nack>,
+    sent: Option<Stamp>,
+    pub(super) acked: Option<Stamp>,
+    pub(super) nack: Option<Box<Nack>>,
     pub(crate) counters: Counters,
 }
 
-// === impl Held ===
+/// A response that was sent or answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) seq: u64,
+    pub(crate) version: Version,
+    pub(crate) at: Instant,
+}
 
-impl Held {
-    pub(crate) fn is(&self, version: Version) -> bool {
-        match self {
-            Held::Sent(resource) => resource.version == version,
-            Held::Told(told) => **told == version,
-            Held::Unknown => false,
-        }
-    }
+// === impl Stamp ===
 
-    pub(crate) fn body(&self) -> Option<&Arc<Resource>> {
-        match self {
-            Held::Sent(resource) => Some(resource),
-            Held::Told(_) | Held::Unknown => None,
+impl From<Stamp> for Mark {
+    fn from(stamp: Stamp) -> Mark {
+        Mark {
+            nonce: stamp.seq.to_string(),
+            version: stamp.version.to_string(),
+            at: stamp.at,
         }
     }
 }
@@ -91,12 +87,14 @@ impl Track {
             answered: false,
             answer_owed: false,
             subscription: Subscription::default(),
-            held: BTreeMap::new(),
+            ledger: Ledger::default(),
+            unconfirmed: false,
             due: BTreeSet::new(),
             suspects: BTreeMap::new(),
             rejected: BTreeMap::new(),
             flights: Flights::default(),
-            dirty: false,
+            look: Look::default(),
+            news: None,
             waiting_since: None,
             gone: BTreeMap::new(),
             sent: None,
@@ -106,9 +104,18 @@ impl Track {
         }
     }
 
+    /// Whether the client asked for that name, or for everything.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.subscription.is_wildcard() || self.ledger.is_named(name)
+    }
+
+    pub(crate) fn wants_nothing(&self) -> bool {
+        !self.subscription.is_wildcard() && self.ledger.named() == 0
+    }
+
     /// Whether there is a reason to look for something to send.
     pub(crate) fn has_work(&self) -> bool {
-        self.started && (self.dirty || self.answer_owed)
+        self.started && (!self.look.is_clean() || self.answer_owed)
     }
 
     /// Whether the client has accepted, or at least answered, all there is.
@@ -123,9 +130,49 @@ impl Track {
         (now < until).then_some(until)
     }
 
-    /// The client dropped a name: nothing we know about it counts any more.
-    pub(crate) fn forget(&mut self, name: &str) {
-        self.held.remove(name);
+    /// Takes the names of a state-of-the-world request.
+    pub(crate) fn replace(&mut self, list: &[String], known: Option<&Layers>) -> Change {
+        let ledger = &mut self.ledger;
+        self.subscription
+            .replace(self.kind, list, Book { ledger, known })
+    }
+
+    /// Takes the names of a delta request.
+    pub(crate) fn adjust(
+        &mut self,
+        is_first: bool,
+        request: &Request,
+        known: Option<&Layers>,
+    ) -> Change {
+        let legacy = is_first && request.names.is_empty() && self.kind.is_legacy_wildcard();
+        let ledger = &mut self.ledger;
+        let book = Book { ledger, known };
+        self.subscription
+            .adjust(legacy, &request.names, &request.unsubscribe, book)
+    }
+
+    /// A snapshot came that differs in these names; `None` if any may. What the client has is
+    /// written down relative to it from now on. The first one of a stream brings no news: it may
+    /// be older than the stream.
+    pub(crate) fn turn(
+        &mut self,
+        changed: Option<&[Arc<str>]>,
+        snapshot: &Snapshot,
+        is_first: bool,
+    ) {
+        self.ledger.rebase(snapshot.layers(self.kind), changed);
+        if !self.started || changed.is_some_and(<[_]>::is_empty) {
+            return;
+        }
+        self.look.at_each(changed);
+        if !is_first {
+            self.news = self.news.or(snapshot.made_at);
+        }
+    }
+
+    /// The client lost a name: nothing we know about it counts any more.
+    pub(crate) fn forget(&mut self, name: &Arc<str>) {
+        self.ledger.put(name, None);
         self.due.remove(name);
         self.suspects.remove(name);
         self.rejected.remove(name);
@@ -135,56 +182,83 @@ impl Track {
     /// The wildcard is gone: only names count from now on.
     pub(crate) fn shrink(&mut self, wildcard_dropped: bool) {
         if wildcard_dropped {
-            let subscription = &self.subscription;
-            self.held.retain(|name, _| subscription.contains(name));
-            self.gone.retain(|name, _| subscription.contains(name));
-            self.rejected.retain(|name, _| subscription.contains(name));
+            self.ledger.keep_named();
+            let ledger = &self.ledger;
+            self.gone.retain(|name, _| ledger.is_named(name));
+            self.rejected.retain(|name, _| ledger.is_named(name));
         }
     }
 
     /// Takes what the client says it has from an earlier stream.
-    pub(crate) fn resume(&mut self, versions: &BTreeMap<String, String>) {
+    pub(crate) fn resume(&mut self, versions: &BTreeMap<String, String>, known: Option<&Layers>) {
         self.fresh = versions.is_empty();
+        self.unconfirmed = !self.fresh;
         for (name, version) in versions {
-            if !name.is_empty() && self.subscription.contains(name) {
+            if !name.is_empty() && self.wants(name) {
+                let known = known.and_then(|layers| layers.get(name));
+                let key = known.map_or_else(|| name.as_str().into(), |r| Arc::clone(&r.name));
                 let held = version
                     .parse()
                     .map_or(Held::Unknown, |v| Held::Told(Box::new(v)));
-                self.held.insert(name.as_str().into(), held);
+                self.ledger.put(&key, Some(held));
             }
+        }
+    }
+
+    /// What the client told us and that is what we would send counts as sent from now on.
+    pub(crate) fn confirm(&mut self, snapshot: &Snapshot) {
+        if std::mem::take(&mut self.unconfirmed) {
+            self.ledger.confirm(snapshot.layers(self.kind));
         }
     }
 
     /// The client asked for a name, so it is answered whatever we believe it has.
     pub(crate) fn ask(&mut self, name: Arc<str>) {
         self.rejected.remove(&name);
+        self.look.at(Arc::clone(&name));
         self.due.insert(name);
     }
 
     /// Rejected content that has changed since may go out again.
-    pub(crate) fn forgive(&mut self, snapshot: &Snapshot) {
+    pub(crate) fn forgive(&mut self, snapshot: &Snapshot, withheld: &Withheld) {
         let kind = self.kind;
         self.rejected
             .retain(|name, version| match snapshot.get(kind, name) {
-                Some(current) => current.version == *version,
+                Some(current) => {
+                    let stand_in = withheld.stand_in(kind, current);
+                    current.version == *version || stand_in.is_some_and(|s| s.version == *version)
+                }
                 // The empty answer to an unknown name can be rejected too.
                 None => !kind.is_full_set(),
             });
     }
 
-    /// Whether the client refuses something that it should run now.
-    pub(crate) fn refuses(&self, snapshot: &Snapshot) -> bool {
-        self.rejected
-            .keys()
-            .any(|name| snapshot.get(self.kind, name).is_some())
+    /// Whether that content is not to be sent to this client.
+    pub(crate) fn is_refused(&self, resource: &Resource, withheld: &Withheld) -> bool {
+        self.rejected.get(&resource.name) == Some(&resource.version)
+            || withheld.holds(self.kind, &resource.name, resource.version)
+    }
+
+    /// The names of which the snapshot's content is not sent, because this client or others like
+    /// it refused it.
+    pub(crate) fn refusals(&self, snapshot: &Snapshot, withheld: &Withheld) -> BTreeSet<Arc<str>> {
+        let held_back = withheld.names(self.kind).filter(|name| {
+            let wanted = snapshot.get(self.kind, name);
+            let has = |version| self.ledger.has(name).is_some_and(|has| has.is(version));
+            let holds = |version| withheld.holds(self.kind, name, version);
+            self.wants(name) && wanted.is_some_and(|w| holds(w.version) && !has(w.version))
+        });
+        let rejected = self.rejected.keys();
+        let rejected = rejected.filter(|name| snapshot.get(self.kind, name).is_some());
+        rejected.chain(held_back).map(Arc::clone).collect()
     }
 
     /// Writes down a response that is being sent: `changed` are the resources that are new to the
     /// client, `removed` the names that it loses.
     pub(crate) fn record(
         &mut self,
-        mark: Mark,
-        seq: u64,
+        stamp: Stamp,
+        news_of: Option<Instant>,
         changed: &[Arc<Resource>],
         removed: &[Arc<str>],
     ) {
@@ -193,39 +267,43 @@ impl Track {
         let unseen = blind.then_some(Held::Unknown);
         let mut items = Vec::with_capacity(changed.len());
         for resource in changed {
-            let name = Arc::clone(&resource.name);
-            self.due.remove(&name);
-            self.suspects.remove(&name);
-            self.rejected.remove(&name);
-            self.gone.remove(&name);
-            let before = self.held.insert(name, Held::Sent(Arc::clone(resource)));
+            let name = &resource.name;
+            self.due.remove(name);
+            self.suspects.remove(name);
+            // What stands in for withheld content must not make us forget that it was refused.
+            if self.rejected.get(name) == Some(&resource.version) {
+                self.rejected.remove(name);
+            }
+            let held = Held::Sent(Arc::clone(resource));
+            let before = self.ledger.put(name, Some(held));
             items.push(Item::new(resource, before.or_else(|| unseen.clone())));
         }
         for name in removed {
             self.due.remove(name);
-            self.held.remove(name);
+            self.ledger.put(name, None);
             self.gone.remove(name);
         }
         let flight = Flight {
-            seq,
-            version_info: mark.version.clone(),
-            at: mark.at,
+            seq: stamp.seq,
+            version: stamp.version,
+            at: stamp.at,
+            news_of,
             items,
         };
-        self.flights.push(flight, 4 * self.held.len() + 256);
+        self.flights.push(flight, 4 * self.ledger.most() + 256);
         self.counters.sent += 1;
         self.answered = true;
         self.answer_owed = false;
-        self.sent = Some(mark);
+        self.sent = Some(stamp);
     }
 
     /// Takes an ACK of `settled` responses.
     pub(crate) fn accept(&mut self, settled: &[Flight], now: Instant) {
         let Some(last) = settled.last() else { return };
         self.counters.acked += settled.len() as u64;
-        self.acked = Some(Mark {
-            nonce: last.seq.to_string(),
-            version: last.version_info.clone(),
+        self.acked = Some(Stamp {
+            seq: last.seq,
+            version: last.version,
             at: now,
         });
         self.nack = None;
@@ -234,113 +312,23 @@ impl Track {
     /// Whether a full set without these names would take something from the client that we have
     /// no body of, from an earlier stream.
     pub(crate) fn would_tear(&self, without: &BTreeSet<Arc<str>>) -> bool {
-        let unseen = |name| matches!(self.held.get(name), Some(Held::Unknown));
+        use super::ledger::Has;
+        let unseen = |name: &Arc<str>| matches!(self.ledger.has(name), Some(Has::Unknown));
         self.full_set && (!self.answered || without.iter().any(unseen))
     }
 
-    /// Takes a NACK that covers `settled` responses, and returns it with the names found guilty.
-    ///
-    /// What is not guilty is sent again, unless the client says that it took it. If the message
-    /// names nobody, suspects are told apart by sending them in smaller responses.
-    pub(crate) fn reject(
-        &mut self,
-        settled: Vec<Flight>,
-        nonce: String,
-        message: String,
-        now: Instant,
-    ) -> Nack {
-        self.counters.nacked += 1;
-        let items: Vec<Item> = settled
-            .into_iter()
-            .flat_map(|flight| flight.items)
-            .collect();
-        let alone = items.len() == 1;
-        let guilty: BTreeSet<Arc<str>> = items
-            .iter()
-            .filter(|item| alone || blame::mentions(&message, &item.name))
-            .map(|item| Arc::clone(&item.name))
-            .collect();
-        let names = guilty.iter().map(|name| name.to_string()).collect();
-        // A full set cannot be sent in single resources; its news are halved until one is left. But
-        // halves would take from a client what it has from an earlier stream: better leave it so.
-        let group = if self.full_set { items.len() / 2 } else { 1 };
-        let unseen = items
-            .iter()
-            .any(|item| matches!(item.before, Some(Held::Unknown)));
-        let leave = self.full_set && unseen && guilty.is_empty();
-        for item in items {
-            if guilty.contains(&item.name) {
-                self.refuse(item);
-            } else if leave {
-                self.doubt(item);
-            } else if guilty.is_empty() {
-                self.suspects.insert(Arc::clone(&item.name), group.max(1));
-                self.doubt(item);
-            } else if !(self.kind.is_full_set() && blame::applied_the_rest(&message)) {
-                self.doubt(item);
-            }
-        }
-        self.dirty &= !leave;
-        let nack = Nack {
-            nonce,
-            message,
-            names,
-            at: now,
-        };
-        self.nack = Some(nack.clone());
-        nack
+    pub(crate) fn last_seq(&self) -> Option<u64> {
+        self.sent.map(|stamp| stamp.seq)
     }
 
-    /// The content is bad: the client keeps what it had, and we do not offer it again.
-    fn refuse(&mut self, item: Item) {
-        let (name, version) = (Arc::clone(&item.name), item.version);
-        if self.undo(item) {
-            self.rejected.insert(name, version);
-        }
-    }
-
-    /// The content is good or unknown, and the client may not have it: it goes out again.
-    fn doubt(&mut self, item: Item) {
-        let name = Arc::clone(&item.name);
-        // In a full set the last good content must stand in for it meanwhile.
-        if self.undo(item) && !self.full_set {
-            self.held.insert(name, Held::Unknown);
-        }
-    }
-
-    /// Goes back to what the client had before. False if it does not matter any more: the name is
-    /// not wanted, or a later response has replaced the content.
-    fn undo(&mut self, item: Item) -> bool {
-        if !self.subscription.contains(&item.name) || self.flights.rebase(&item) {
-            return false;
-        }
-        if !self
-            .held
-            .get(&item.name)
-            .is_some_and(|held| held.is(item.version))
-        {
-            return false;
-        }
-        match item.before {
-            Some(before) => self.held.insert(item.name, before),
-            None => self.held.remove(&item.name),
-        };
-        self.dirty = true;
-        true
-    }
-
-    pub(crate) fn last_nonce(&self) -> Option<&str> {
-        self.sent.as_ref().map(|mark| &*mark.nonce)
-    }
-
-    pub(crate) fn status(&self) -> KindStatus {
+    pub(crate) fn status(&self, withheld: BTreeSet<Arc<str>>) -> KindStatus {
         KindStatus {
-            subscribed: self.subscription.names().len(),
+            subscribed: self.ledger.named(),
             wildcard: self.subscription.is_wildcard(),
-            sent: self.sent.clone(),
-            acked: self.acked.clone(),
-            nack: self.nack.clone(),
-            withheld: self.rejected.keys().map(|name| name.to_string()).collect(),
+            sent: self.sent.map(Mark::from),
+            acked: self.acked.map(Mark::from),
+            nack: self.nack.as_deref().cloned(),
+            withheld: withheld.iter().map(|name| name.to_string()).collect(),
             counters: self.counters,
         }
     }

@@ -1,5 +1,7 @@
 //! A running server with one publisher for all, and a client to talk to it.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +18,7 @@ pub(super) struct Publisher {
     snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     refusal: Option<Refusal>,
     pub(super) served: Arc<AtomicUsize>,
+    pub(super) rejections: Mutex<Vec<Rejection>>,
 }
 
 pub(super) struct Served(Arc<AtomicUsize>);
@@ -28,7 +31,7 @@ impl Drop for Served {
 
 impl Proxies for Publisher {
     fn connect(&self, node: Node, peer: SocketAddr, _: StreamId) -> Result<Subscription, Refusal> {
-        assert_eq!((&*node.id, peer.ip().is_loopback()), ("sidecar~1", true));
+        assert!(node.id.starts_with("sidecar~") && peer.ip().is_loopback());
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
@@ -39,12 +42,17 @@ impl Proxies for Publisher {
             guard,
         })
     }
+
+    fn rejected(&self, rejection: Rejection) {
+        self.rejections.lock().expect("no panic").push(rejection);
+    }
 }
 
 /// A running server.
 pub(super) struct Running {
     pub(super) publisher: Arc<Publisher>,
     pub(super) connections: Connections,
+    pub(super) quarantine: Quarantine,
     pub(super) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), ServeError>>,
@@ -57,9 +65,10 @@ impl Running {
             snapshots: watch::Sender::new(None),
             refusal,
             served,
+            rejections: Mutex::default(),
         });
         let server = Server::new(Arc::clone(&publisher) as Arc<dyn Proxies>, limits).named("test");
-        let connections = server.connections();
+        let (connections, quarantine) = (server.connections(), server.quarantine());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
@@ -70,6 +79,7 @@ impl Running {
         Running {
             publisher,
             connections,
+            quarantine,
             address,
             stop: Some(stop),
             task,
@@ -86,6 +96,7 @@ impl Running {
                     Resource::new(kind, name, body.to_string().into_bytes()),
                 )
             });
+        let builder = builder.made_at(std::time::Instant::now());
         self.publisher.snapshots.send_replace(Some(builder.build()));
     }
 
@@ -129,8 +140,12 @@ pub(super) async fn eventually(what: &str, condition: impl Fn() -> bool) {
 }
 
 pub(super) fn node() -> Option<core::Node> {
+    node_named("sidecar~1")
+}
+
+pub(super) fn node_named(id: &str) -> Option<core::Node> {
     Some(core::Node {
-        id: "sidecar~1".into(),
+        id: id.into(),
         ..Default::default()
     })
 }
@@ -164,5 +179,70 @@ impl Sotw {
 
     pub(super) async fn next(&mut self) -> Result<Option<discovery::DiscoveryResponse>, Status> {
         within(self.responses.message()).await
+    }
+}
+
+/// A client that wants all clusters.
+pub(super) struct Delta {
+    requests: mpsc::Sender<discovery::DeltaDiscoveryRequest>,
+    pub(super) responses: Streaming<discovery::DeltaDiscoveryResponse>,
+}
+
+impl Delta {
+    pub(super) async fn open(running: &Running, id: &str) -> Delta {
+        Delta::resume(running, id, HashMap::new()).await
+    }
+
+    pub(super) async fn resume(
+        running: &Running,
+        id: &str,
+        initial_resource_versions: HashMap<String, String>,
+    ) -> Delta {
+        let (requests, stream) = mpsc::channel(16);
+        let first = discovery::DeltaDiscoveryRequest {
+            type_url: Kind::Cluster.type_url().into(),
+            node: node_named(id),
+            initial_resource_versions,
+            ..Default::default()
+        };
+        requests.send(first).await.expect("open");
+        let mut client = running.client().await;
+        let opened = within(client.delta_aggregated_resources(ReceiverStream::new(stream))).await;
+        Delta {
+            requests,
+            responses: opened.expect("opens").into_inner(),
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> discovery::DeltaDiscoveryResponse {
+        let next = within(self.responses.message()).await;
+        next.expect("open").expect("a response")
+    }
+
+    pub(super) async fn ack(&self, response: &discovery::DeltaDiscoveryResponse) {
+        self.answer(response, None).await;
+    }
+
+    pub(super) async fn nack(&self, response: &discovery::DeltaDiscoveryResponse, why: &str) {
+        let message = why.to_string();
+        let error = rpc::Status {
+            message,
+            ..Default::default()
+        };
+        self.answer(response, Some(error)).await;
+    }
+
+    async fn answer(
+        &self,
+        response: &discovery::DeltaDiscoveryResponse,
+        error_detail: Option<rpc::Status>,
+    ) {
+        let request = discovery::DeltaDiscoveryRequest {
+            type_url: response.type_url.clone(),
+            response_nonce: response.nonce.clone(),
+            error_detail,
+            ..Default::default()
+        };
+        self.requests.send(request).await.expect("open");
     }
 }

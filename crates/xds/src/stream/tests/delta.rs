@@ -256,8 +256,7 @@ fn d16_a_wildcard_over_nothing_gets_one_empty_response() {
 
 #[test]
 fn f13_a_stream_of_one_type_is_answered_though_all_is_equal() {
-    let mut bench = Bench::delta();
-    bench.stream = Stream::new(Mode::Delta, Some(LDS), Timing::default());
+    let mut bench = Bench::of(Mode::Delta, Some(LDS));
     bench.set(&[(LDS, "l", "1")]);
     bench.send(resume(LDS, &[], &[("l", "1")]));
     assert_eq!(texts(&bench.poll()), ["LDS"]);

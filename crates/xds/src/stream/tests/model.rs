@@ -27,6 +27,9 @@ enum Step {
     /// Anything at all.
     Noise(Kind, String, bool),
     Pass(u8),
+    /// Other clients refuse name `0` of kind `1` with content `2`, and may accept another.
+    Withhold(usize, Kind, u8, Option<u8>),
+    Release,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,6 +60,9 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => (kinds(), "[0-9a-z*]{0,3}", any::<bool>())
             .prop_map(|(kind, text, error)| Step::Noise(kind, text, error)),
         1 => (0..4u8).prop_map(Step::Pass),
+        1 => (0..NAMES.len(), kinds(), 0..3u8, prop::option::of(0..3u8))
+            .prop_map(|(name, kind, content, other)| Step::Withhold(name, kind, content, other)),
+        1 => Just(Step::Release),
     ]
 }
 
@@ -92,20 +98,35 @@ proptest! {
         prop_assert!(client.bench.pass(3_600).is_empty(), "rejected content was sent again");
     }
 
+    /// Reconnects with versions that are ours, old or foreign among them.
     #[test]
     fn a04_raw_requests_never_panic(
         sotw in any::<bool>(),
         requests in vec(
             (kinds(), vec("[a-c*]{0,2}", 0..4), vec("[a-c*]{0,2}", 0..4), "[0-9]{0,2}",
-             prop::option::of("[a-c ]{0,6}"), vec(("[a-c]", "[0-9a-f]{0,32}"), 0..3)),
+             prop::option::of("[a-c ]{0,6}"), vec(("[a-c]", prop::option::of(0..3u8)), 0..3),
+             prop::option::of(vec((kinds(), 0..3usize, 0..3u8), 0..8))),
             0..60,
         ),
     ) {
         let mut bench = Bench::new(if sotw { Mode::Sotw } else { Mode::Delta })
             .with(&[(CDS, "a", "1"), (EDS, "a", "1"), (LDS, "b", "1"), (RDS, "c", "1"), (SDS, "a", "1")]);
-        for (kind, names, unsubscribe, nonce, error, versions) in requests {
-            let initial_versions = versions.into_iter().collect();
+        for (kind, names, unsubscribe, nonce, error, told, published) in requests {
+            let initial_versions = told
+                .into_iter()
+                .map(|(name, content)| {
+                    let ours = |content: u8| resource(kind, &name, &content.to_string()).version;
+                    let version = content.map_or("7".into(), |content| ours(content).to_string());
+                    (name, version)
+                })
+                .collect();
             bench.send(Request { names, unsubscribe, nonce, error, initial_versions, ..request(kind, &[]) });
+            if let Some(published) = published {
+                let published = published.into_iter();
+                bench.give(published.map(|(kind, name, content)| {
+                    (kind, resource(kind, NAMES[name], &content.to_string()))
+                }));
+            }
             let sent = bench.pass(1);
             prop_assert!(sent.len() < 64, "a flood: {:?}", texts(&sent));
         }

@@ -134,6 +134,33 @@ fn s06_a_late_error_about_replaced_content_leaves_the_last_good_one() {
 }
 
 #[test]
+fn a04_long_words_are_read_in_full_and_kept_in_part() {
+    let mut bench = running(Mode::Delta, AB, &["a", "b"]);
+    let sent = bench.publish(&with(0, "bad"));
+    let message = format!("{} a: no", "\u{e4}".repeat(1 << 20));
+    bench.nack(&sent[0], &[], &message);
+    assert_eq!(withheld(&bench, CDS), ["a"]);
+    let nack = bench.stream.status().kinds[&CDS].nack.clone();
+    assert!(nack.expect("visible").message.len() <= 8 * 1024);
+}
+
+/// The guard time has passed, so that two full sets are under way, and both hold the new cluster.
+#[test]
+fn s06_a_full_set_that_was_refused_is_repeated_by_the_next_which_may_be_accepted() {
+    let mut bench = running(Mode::Sotw, AB, &[]);
+    let mut more = AB.to_vec();
+    more.push((CDS, "new", "1"));
+    let first = bench.publish(&more);
+    more[1].2 = "2";
+    bench.set(&more);
+    let second = bench.pass(3);
+    assert_eq!(texts(&second)[0], "CDS a=1 b=2 new=1");
+    assert!(bench.publish(&with(1, "2")).is_empty(), "the new one goes");
+    assert!(bench.nack(&first[0], &[], "something is wrong").is_empty());
+    assert_eq!(texts(&bench.ack(&second[0], &[])), ["CDS a=1 b=2"]);
+}
+
+#[test]
 fn d03_after_a_nack_without_names_each_goes_alone_until_the_culprit_is_found() {
     for mode in [Mode::Sotw, Mode::Delta] {
         let mut bench = running(mode, AB, &["a", "b"]);
@@ -295,6 +322,7 @@ fn a_nack_is_reported_with_all_that_is_needed_to_find_it() {
             kind: Kind::Endpoint,
             version,
             nack,
+            ..
         },
     ] = &events[..]
     else {

@@ -290,12 +290,13 @@ fn o08_routes_that_say_which_clusters_they_use_wait_for_no_others() {
         Resource::referring(RDS, name, content.to_string().into_bytes(), clusters)
     };
     let publish = |bench: &mut Bench, cluster: &str, content: &str| {
-        let snapshot = Snapshot::builder(1)
-            .insert(CDS, resource(CDS, "a", cluster))
-            .insert(CDS, resource(CDS, "b", "1"))
-            .insert(RDS, route("of a", content, &["a"]))
-            .insert(RDS, route("of b", content, &["b", "from the bootstrap"]));
-        bench.stream.on_snapshot(snapshot.build(), bench.now);
+        let resources = [
+            (CDS, resource(CDS, "a", cluster)),
+            (CDS, resource(CDS, "b", "1")),
+            (RDS, route("of a", content, &["a"])),
+            (RDS, route("of b", content, &["b", "from the bootstrap"])),
+        ];
+        bench.give(resources.into_iter());
         bench.poll()
     };
     for mode in BOTH {
@@ -347,11 +348,12 @@ fn nor_of_the_listeners_that_need_not_wait() {
         Resource::referring(LDS, name, "1", clusters)
     };
     let mut bench = Bench::sotw();
-    let snapshot = Snapshot::builder(1)
-        .insert(CDS, resource(CDS, "a", "1"))
-        .insert(LDS, listener("ready", &[]))
-        .insert(LDS, listener("waits", &["a"]));
-    bench.stream.on_snapshot(snapshot.build(), bench.now);
+    let resources = [
+        (CDS, resource(CDS, "a", "1")),
+        (LDS, listener("ready", &[])),
+        (LDS, listener("waits", &["a"])),
+    ];
+    bench.give(resources.into_iter());
     bench.send(Request {
         version: "old".into(),
         ..request(CDS, &[])

@@ -162,10 +162,7 @@ fn t03_type_url_must_be_there_and_fit() {
         ..request(CDS, &[])
     };
     assert_eq!(bench.try_send(untyped.clone()), Err(Reject::NoType));
-    let mut only = Bench {
-        stream: Stream::new(Mode::Sotw, Some(CDS), Timing::default()),
-        ..bench
-    };
+    let mut only = Bench::of(Mode::Sotw, Some(CDS));
     let foreign = Reject::ForeignType {
         type_url: LDS.type_url().into(),
         expected: CDS.type_url(),

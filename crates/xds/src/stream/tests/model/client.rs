@@ -15,6 +15,7 @@ pub(super) struct Client {
     inbox: BTreeMap<Kind, VecDeque<Response>>,
     nonces: BTreeSet<String>,
     published: u64,
+    withheld: Withheld,
 }
 
 impl Client {
@@ -30,6 +31,7 @@ impl Client {
             inbox: BTreeMap::new(),
             nonces: BTreeSet::new(),
             published: 0,
+            withheld: Withheld::default(),
         };
         for kind in [CDS, LDS] {
             let sent = client.bench.ask(kind, &[]);
@@ -55,21 +57,39 @@ impl Client {
             Step::Unsubscribe(kind, name) => self.unsubscribe(kind, NAMES[name]),
             Step::Answer(kind, verdict) => self.answer(kind, verdict),
             Step::Noise(kind, text, error) => self.noise(kind, text, error),
+            Step::Withhold(name, kind, content, other) => {
+                self.withhold(NAMES[name], kind, content, other);
+            }
+            Step::Release => self.release(),
             Step::Pass(seconds) => self.bench.now += Duration::from_secs(seconds.into()),
         }
         let sent = self.bench.poll();
         self.receive(sent);
     }
 
+    fn withhold(&mut self, name: &'static str, kind: Kind, content: u8, other: Option<u8>) {
+        let of = |content: u8| resource(kind, name, &content.to_string());
+        let other = other.filter(|other| *other != content).map(of);
+        self.withheld
+            .insert(kind, name.into(), of(content).version, other);
+        let sent = self.bench.withhold(self.withheld.clone());
+        self.receive(sent);
+    }
+
+    fn release(&mut self) {
+        self.withheld = Withheld::default();
+        let sent = self.bench.withhold(Withheld::default());
+        self.receive(sent);
+    }
+
     pub(super) fn publish(&mut self) {
         self.published += 1;
-        let mut builder = Snapshot::builder(self.published);
-        for ((kind, name), content) in &self.world {
-            builder = builder.insert(*kind, resource(*kind, name, &content.to_string()));
-        }
-        self.bench
-            .stream
-            .on_snapshot(builder.build(), self.bench.now);
+        let contents: Vec<_> = self.world.values().map(u8::to_string).collect();
+        let names = self.world.keys().zip(&contents);
+        let resources: Vec<_> = names
+            .map(|((kind, name), content)| (*kind, *name, &**content))
+            .collect();
+        self.bench.set(&resources);
     }
 
     fn subscribe(&mut self, kind: Kind, name: &'static str) {
@@ -154,11 +174,7 @@ impl Client {
         } else {
             Vec::new()
         };
-        if known
-            || (self.bench.stream.tracks[kind.index()]
-                .subscription
-                .is_empty())
-        {
+        if known || self.bench.stream.tracks[kind.index()].wants_nothing() {
             return;
         }
         let error = error.then(|| "noise".to_string());
