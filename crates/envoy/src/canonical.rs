@@ -22,11 +22,18 @@ pub(crate) trait Canonical: Message {
 
 /// Equal messages have equal encodings.
 pub(crate) fn encode<M: Canonical>(message: &M) -> Vec<u8> {
-    let mut bytes = message.encode_to_vec();
-    if let Some(shape) = M::MAPS {
-        sort_maps(&mut bytes, shape);
-    }
+    let mut bytes = Vec::new();
+    append(message, &mut bytes);
     bytes
+}
+
+/// The encoding, behind what the buffer holds.
+pub(crate) fn append<M: Canonical>(message: &M, buffer: &mut Vec<u8>) {
+    let start = buffer.len();
+    message.encode(buffer).expect("a Vec takes everything");
+    if let Some(shape) = M::MAPS {
+        sort_maps(&mut buffer[start..], shape);
+    }
 }
 
 /// A length-delimited field, by position.

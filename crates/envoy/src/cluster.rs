@@ -7,7 +7,8 @@ use model::{Hostname, OutboundPolicy};
 use pb::cluster::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy};
 use pb::upstream_http::http_protocol_options as options;
 
-use crate::{endpoint, message, names, pb};
+use crate::built::Built;
+use crate::{Kind, endpoint, message, names, pb, wire};
 
 /// The extension under which Envoy looks for HTTP options of a cluster.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -16,7 +17,7 @@ const PASSTHROUGH_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// interception rules let it pass; from any other source they would send it back to the proxy.
 const INBOUND_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
 
-/// All that a cluster of a service depends on.
+/// Which cluster of a service: all that its name and protocol depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct OutboundKey<'a> {
     pub(crate) host: &'a Hostname,
@@ -24,7 +25,21 @@ pub(crate) struct OutboundKey<'a> {
     pub(crate) subset: Option<&'a str>,
     /// Whether connections must be HTTP/2, as gRPC needs.
     pub(crate) http2: bool,
-    pub(crate) connect_timeout: Duration,
+}
+
+/// The clusters of services. They are alike but for their names, so all else is encoded once.
+#[derive(Debug, Clone)]
+pub(crate) struct Outbound {
+    http1: Alike,
+    http2: Alike,
+}
+
+/// What clusters of one protocol have in common, in the order of the fields.
+#[derive(Debug, Clone)]
+struct Alike {
+    kind: Box<[u8]>,
+    eds_config: Box<[u8]>,
+    rest: Box<[u8]>,
 }
 
 /// All that the cluster of a workload's own port depends on.
@@ -33,22 +48,6 @@ pub(crate) struct InboundKey {
     pub(crate) application: SocketAddr,
     pub(crate) http2: bool,
     pub(crate) connect_timeout: Duration,
-}
-
-/// The endpoints of a service, discovered under the cluster's own name.
-pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::cluster::Cluster {
-    let name = names::outbound_cluster(key.port, key.subset, key.host);
-    pb::cluster::Cluster {
-        eds_cluster_config: Some(EdsClusterConfig {
-            eds_config: Some(message::ads()),
-            service_name: name.clone(),
-        }),
-        lb_policy: LbPolicy::LeastRequest.into(),
-        circuit_breakers: Some(no_limits()),
-        common_lb_config: Some(Default::default()),
-        typed_extension_protocol_options: http_options(key.http2),
-        ..base(name, DiscoveryType::Eds, key.connect_timeout)
-    }
 }
 
 /// The workload's own application. A fixed address reaches it whether it listens on all addresses
@@ -106,6 +105,63 @@ pub(crate) fn inbound_passthrough(connect_timeout: Duration) -> pb::cluster::Clu
             ..Default::default()
         }),
         ..original_destination(names::INBOUND_PASSTHROUGH, connect_timeout)
+    }
+}
+
+// === impl Outbound ===
+
+impl Outbound {
+    pub(crate) fn new(connect_timeout: Duration) -> Outbound {
+        Outbound {
+            http1: Alike::new(connect_timeout, false),
+            http2: Alike::new(connect_timeout, true),
+        }
+    }
+
+    /// The endpoints of a service, discovered under the cluster's own name.
+    pub(crate) fn build(&self, key: &OutboundKey<'_>, buffer: &mut Vec<u8>) -> Built {
+        let alike = if key.http2 { &self.http2 } else { &self.http1 };
+        let name = names::outbound_cluster(key.port, key.subset, key.host);
+        buffer.clear();
+        alike.encode(&name, buffer);
+        Built::sound(Kind::Cluster, name.into(), buffer)
+    }
+}
+
+impl Alike {
+    fn new(connect_timeout: Duration, http2: bool) -> Alike {
+        let kind = Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into()));
+        let kind = pb::cluster::Cluster {
+            cluster_discovery_type: kind,
+            ..Default::default()
+        };
+        let eds_config = EdsClusterConfig {
+            eds_config: Some(message::ads()),
+            ..Default::default()
+        };
+        let rest = pb::cluster::Cluster {
+            connect_timeout: Some(message::duration(connect_timeout)),
+            lb_policy: LbPolicy::LeastRequest.into(),
+            circuit_breakers: Some(no_limits()),
+            common_lb_config: Some(Default::default()),
+            typed_extension_protocol_options: http_options(http2),
+            ..Default::default()
+        };
+        Alike {
+            kind: wire::constant(&kind),
+            eds_config: wire::constant(&eds_config),
+            rest: wire::constant(&rest),
+        }
+    }
+
+    fn encode(&self, name: &str, buffer: &mut Vec<u8>) {
+        wire::text(buffer, 1, name);
+        buffer.extend_from_slice(&self.kind);
+        wire::message(buffer, 3, |buffer| {
+            buffer.extend_from_slice(&self.eds_config);
+            wire::text(buffer, 2, name);
+        });
+        buffer.extend_from_slice(&self.rest);
     }
 }
 

@@ -3,18 +3,23 @@
 mod listeners;
 mod output;
 mod ports;
-mod router;
-mod services;
-mod sidecar;
+pub(crate) mod router;
+pub(crate) mod services;
+pub(crate) mod sidecar;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use model::{Diagnostic, Mesh, Proxy, Role, World};
+use model::{Diagnostic, Proxy, Role, World};
 
 use crate::Kind;
-use crate::registry::Registry;
+use crate::built::Built;
+use crate::cluster;
+use crate::registry::{Registry, connect_timeout};
+use crate::route::Caller;
+
+pub(crate) use output::Output;
+pub(crate) use ports::{Asking, PortServices};
 
 /// One resource, encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,17 +40,64 @@ pub struct Compiled {
 }
 
 /// All resources of a proxy. Never fails: what would not be accepted is left out, and said so.
+///
+/// From nothing and for this proxy alone. [`Compiler`](crate::Compiler) does the same for many
+/// proxies and many Worlds; it is held to what comes from here.
 pub fn compile(world: &World, proxy: &Proxy) -> Compiled {
-    let registry = Registry::new(world);
-    let mut output = output::Output::default();
+    let registry = Registry::new(Arc::new(world.clone()));
+    let mut output = own(&registry, proxy);
+    let buffer = &mut Vec::new();
+    output.add(black_hole(&registry));
+    for service in registry.services() {
+        for target in registry.targets(service) {
+            output.add(services::cluster(&registry, target, buffer));
+            output.add(services::assignment(&registry, target, proxy.agent, buffer));
+        }
+    }
     match proxy.role {
-        Role::Sidecar => sidecar::compile(world, &registry, proxy, &mut output),
-        Role::Router => router::compile(world, &registry, proxy, &mut output),
+        Role::Sidecar => outbound(&registry, proxy, &mut output, buffer),
+        Role::Router => {
+            let (labels, namespace) = (&proxy.labels, &proxy.namespace);
+            let routes = router::routes(&registry, labels, namespace, |_| true, buffer);
+            routes.into_iter().for_each(|built| output.add(built));
+        }
     }
     output.finish()
 }
 
-/// Envoy refuses every cluster with a connect timeout of zero.
-fn connect_timeout(mesh: &Mesh) -> Duration {
-    mesh.connect_timeout.max(Duration::from_millis(1))
+/// What this proxy shares with no other. It hides what else has the same name.
+pub(crate) fn own(registry: &Registry, proxy: &Proxy) -> Output {
+    let mut output = Output::default();
+    match proxy.role {
+        Role::Sidecar => sidecar::own(registry, proxy, &mut output),
+        Role::Router => router::own(registry, proxy, &mut output),
+    }
+    output
+}
+
+/// The cluster that every proxy has beside those of services.
+pub(crate) fn black_hole(registry: &Registry) -> Built {
+    Built::cluster(&cluster::black_hole(connect_timeout(&registry.world)))
+}
+
+fn outbound(registry: &Registry, proxy: &Proxy, output: &mut Output, buffer: &mut Vec<u8>) {
+    let asking = Asking {
+        capture: proxy.capture,
+        agent: proxy.agent,
+    };
+    let caller = Caller::Workload {
+        labels: &proxy.labels,
+        namespace: &proxy.namespace,
+    };
+    for built in sidecar::clusters(registry) {
+        output.add(built);
+    }
+    for port in registry.ports().keys() {
+        let listener = sidecar::listener(registry, *port, asking);
+        let routes = sidecar::routes(registry, *port, &proxy.domain, caller, buffer);
+        listener
+            .into_iter()
+            .chain(routes)
+            .for_each(|built| output.add(built));
+    }
 }

@@ -1,16 +1,18 @@
 //! Endpoints: the addresses behind a cluster, as the asking proxy can reach them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use model::{Endpoint, Health, Labels, Locality};
 use pb::endpoint::{ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 
-use crate::{message, pb};
+use crate::built::Built;
+use crate::{Kind, message, pb, wire};
 
 /// All that an assignment depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AssignmentKey<'a> {
-    pub(crate) cluster: &'a str,
+    pub(crate) cluster: &'a Arc<str>,
     pub(crate) endpoints: &'a [Endpoint],
     /// The labels of the subset; `None` takes all.
     pub(crate) subset: Option<&'a Labels>,
@@ -20,14 +22,16 @@ pub(crate) struct AssignmentKey<'a> {
 
 /// Grouped by locality, sorted by address, each address once. Without endpoints it is empty, never
 /// absent: Envoy holds back a cluster whose assignment does not come.
-pub(crate) fn assignment(key: &AssignmentKey<'_>) -> ClusterLoadAssignment {
-    let reachable = reachable(key);
-    let groups = reachable.chunk_by(|(_, a), (_, b)| a.locality == b.locality);
-    ClusterLoadAssignment {
-        cluster_name: key.cluster.to_owned(),
-        endpoints: groups.map(group).collect(),
-        ..Default::default()
+///
+/// Envoy's rules hold by construction: addresses are IP addresses, weights are above zero, and
+/// their sum fits into 32 bits.
+pub(crate) fn assignment(key: &AssignmentKey<'_>, buffer: &mut Vec<u8>) -> Built {
+    buffer.clear();
+    wire::text(buffer, 1, key.cluster);
+    for group in reachable(key).chunk_by(|(_, a), (_, b)| a.locality == b.locality) {
+        wire::message(buffer, 2, |buffer| put_group(group, buffer));
     }
+    Built::sound(Kind::Endpoint, key.cluster.clone(), buffer)
 }
 
 /// The assignment of a cluster with one fixed address.
@@ -53,26 +57,52 @@ fn reachable<'a>(key: &AssignmentKey<'a>) -> Vec<(SocketAddr, &'a Endpoint)> {
     // Both sorts are stable: of two endpoints with one address the first instance stays.
     list.sort_by_key(|(address, _)| *address);
     list.dedup_by_key(|(address, _)| *address);
-    list.sort_by(|(_, a), (_, b)| a.locality.cmp(&b.locality));
+    if list
+        .windows(2)
+        .any(|pair| pair[0].1.locality != pair[1].1.locality)
+    {
+        list.sort_by(|(_, a), (_, b)| a.locality.cmp(&b.locality));
+    }
     list
 }
 
-fn group(endpoints: &[(SocketAddr, &Endpoint)]) -> LocalityLbEndpoints {
+fn put_group(endpoints: &[(SocketAddr, &Endpoint)], buffer: &mut Vec<u8>) {
     // Envoy refuses a locality whose weights do not fit into 32 bits.
     let limit = u32::MAX / u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
     let weight = |endpoint: &Endpoint| endpoint.weight.clamp(1, limit);
-    LocalityLbEndpoints {
-        locality: endpoints.first().and_then(|(_, e)| locality(&e.locality)),
-        load_balancing_weight: message::number(endpoints.iter().map(|(_, e)| weight(e)).sum()),
-        lb_endpoints: endpoints
-            .iter()
-            .map(|(address, endpoint)| LbEndpoint {
-                health_status: health(endpoint.health).into(),
-                load_balancing_weight: message::number(weight(endpoint)),
-                ..lb_endpoint(*address)
-            })
-            .collect(),
-        ..Default::default()
+    if let Some((_, first)) = endpoints.first() {
+        put_locality(&first.locality, buffer);
+    }
+    for (address, endpoint) in endpoints {
+        wire::message(buffer, 2, |buffer| {
+            put_address(*address, buffer);
+            wire::number(buffer, 2, health(endpoint.health));
+            wire::wrapped(buffer, 4, weight(endpoint));
+        });
+    }
+    let sum = endpoints.iter().map(|(_, e)| weight(e)).sum();
+    wire::wrapped(buffer, 3, sum);
+}
+
+/// An endpoint, its address, and in it the socket's.
+fn put_address(address: SocketAddr, buffer: &mut Vec<u8>) {
+    wire::message(buffer, 1, |buffer| {
+        wire::message(buffer, 1, |buffer| {
+            wire::message(buffer, 1, |buffer| {
+                wire::ip(buffer, 2, address.ip());
+                // Written even if zero, for it is one of several ways to name a port.
+                wire::chosen_number(buffer, 3, address.port().into());
+            });
+        });
+    });
+}
+
+fn put_locality(locality: &Locality, buffer: &mut Vec<u8>) {
+    if !locality.region.is_empty() || !locality.zone.is_empty() {
+        wire::message(buffer, 1, |buffer| {
+            wire::text(buffer, 1, &locality.region);
+            wire::text(buffer, 2, &locality.zone);
+        });
     }
 }
 
@@ -87,19 +117,11 @@ fn lb_endpoint(address: SocketAddr) -> LbEndpoint {
     }
 }
 
-fn locality(locality: &Locality) -> Option<pb::core::Locality> {
-    let known = !locality.region.is_empty() || !locality.zone.is_empty();
-    known.then(|| pb::core::Locality {
-        region: locality.region.to_string(),
-        zone: locality.zone.to_string(),
-        ..Default::default()
-    })
-}
-
-fn health(health: Health) -> pb::core::HealthStatus {
-    match health {
+fn health(health: Health) -> u32 {
+    let status = match health {
         Health::Healthy => pb::core::HealthStatus::Healthy,
         Health::Degraded => pb::core::HealthStatus::Degraded,
         Health::Unhealthy => pb::core::HealthStatus::Unhealthy,
-    }
+    };
+    status as u32
 }

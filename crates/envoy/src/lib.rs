@@ -1,21 +1,26 @@
 //! What a proxy should run: World and Proxy to Envoy resources, with diagnostics.
 //!
 //! The only crate that builds Envoy messages. [`compile`] is total and deterministic: equal inputs
-//! give equal bytes, on every replica, so that a hash of a resource can be its version.
+//! give equal bytes, on every replica, so that a hash of a resource can be its version. [`Compiler`]
+//! gives the same for many proxies over many Worlds, and works only on what changed.
 //!
 //! ```text
-//! World ─┐             ┌─► cluster ──┐
-//!        ├─► compile ──┼─► endpoint ─┼─► lint ─► canonical ─► Resource ─► (render: JSON)
-//! Proxy ─┘   (walks)   ├─► listener ─┤
-//!                      └─► route ────┘
+//!                         ┌─► cluster ──┐
+//! World ─► registry ─┬────┼─► endpoint ─┼─► lint ─► canonical ─► Resource ─► (render: JSON)
+//!                    │    ├─► listener ─┤   wire
+//!  compile: for one  │    └─► route ────┘
+//!  compiler: for all ┘
 //! ```
 //!
-//! `compile` only walks. Each resource is built by one function from a small key that holds all it
-//! depends on, so that the same key always gives the same resource and may be remembered.
+//! Each resource is built by one function from a small key that holds all it depends on, so that
+//! the same key always gives the same resource. `compile` walks and builds; `compiler` builds again
+//! what a change touches, and tells what came out different.
 
+mod built;
 mod canonical;
 mod cluster;
 mod compile;
+mod compiler;
 mod endpoint;
 mod filter;
 mod finding;
@@ -29,6 +34,7 @@ mod pb;
 mod registry;
 pub mod render;
 mod route;
+mod wire;
 
 #[cfg(test)]
 mod fixtures;
@@ -36,5 +42,6 @@ mod fixtures;
 mod tests;
 
 pub use compile::{Compiled, Resource, compile};
+pub use compiler::{Compiler, Plan, SetChange, SetKey};
 pub use finding::code;
 pub use kind::Kind;

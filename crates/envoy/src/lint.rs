@@ -10,9 +10,14 @@ mod listener;
 mod regex;
 mod route;
 
-pub(crate) use cluster::{assignment, cluster};
+pub(crate) use cluster::cluster;
 pub(crate) use listener::listener;
-pub(crate) use route::{route, virtual_hosts};
+pub(crate) use route::route;
+
+#[cfg(test)]
+pub(crate) use cluster::assignment;
+#[cfg(test)]
+pub(crate) use route::virtual_hosts;
 
 #[cfg(test)]
 mod tests;

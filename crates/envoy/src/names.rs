@@ -27,7 +27,23 @@ pub(crate) const DEFAULT_ROUTE: &str = "default";
 
 /// `outbound|9080|v1|reviews.marathon.slave.mesos`
 pub(crate) fn outbound_cluster(port: u16, subset: Option<&str>, host: &Hostname) -> String {
-    format!("outbound|{port}|{}|{host}", subset.unwrap_or_default())
+    let subset = subset.unwrap_or_default();
+    let mut name = String::with_capacity(17 + subset.len() + host.as_str().len());
+    name.push_str("outbound|");
+    push_number(&mut name, port);
+    for part in ["|", subset, "|", host.as_str()] {
+        name.push_str(part);
+    }
+    name
+}
+
+/// The port, the subset and the host of such a name.
+pub(crate) fn parse_outbound_cluster(name: &str) -> Option<(u16, &str, &str)> {
+    let mut parts = name.strip_prefix("outbound|")?.splitn(2, '|');
+    let port = parts.next()?.parse().ok()?;
+    // A host has no bar; a subset may have one.
+    let (subset, host) = parts.next()?.rsplit_once('|')?;
+    Some((port, subset, host))
 }
 
 /// `inbound|9080||`, also the name of the route configuration in front of it.
@@ -62,7 +78,11 @@ pub(crate) fn gateway_routes(port: u16) -> String {
 
 /// `reviews.marathon.slave.mesos:9080`
 pub(crate) fn virtual_host(host: &Hostname, port: u16) -> String {
-    format!("{host}:{port}")
+    let mut name = String::with_capacity(host.as_str().len() + 6);
+    name.push_str(host.as_str());
+    name.push(':');
+    push_number(&mut name, port);
+    name
 }
 
 /// `inbound|http|9080`
@@ -80,6 +100,23 @@ pub(crate) fn stat_prefix(direction: &str, listener: &str) -> String {
     format!("{direction}_{listener};")
 }
 
+/// There are thousands of names with a port, and the general way to print costs more than all the rest.
+fn push_number(text: &mut String, number: u16) {
+    let mut divisor = 10_000;
+    while divisor > 1 && number < divisor {
+        divisor /= 10;
+    }
+    while divisor > 0 {
+        text.push(char::from(b'0' + (number / divisor % 10) as u8));
+        divisor /= 10;
+    }
+}
+
+/// `reviews.marathon.slave.mesos:9080/*`, from the name of the virtual host.
+pub(crate) fn default_operation(virtual_host: &str) -> String {
+    [virtual_host, "/*"].concat()
+}
+
 /// `reviews.marathon.slave.mesos:9080/*`
 pub(crate) fn operation(target: &dyn Display, port: u16, path: &str) -> String {
     format!("{target}:{port}{path}")
@@ -88,6 +125,26 @@ pub(crate) fn operation(target: &dyn Display, port: u16, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_printed_in_full() {
+        for number in [0, 1, 9, 10, 99, 100, 9_080, 10_000, u16::MAX] {
+            let mut text = String::new();
+            push_number(&mut text, number);
+            assert_eq!(text, number.to_string());
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_cluster_is_read_back() {
+        let host = Hostname::parse("a.b").unwrap();
+        for subset in ["", "v1", "a|b"] {
+            let name = outbound_cluster(80, Some(subset), &host);
+            assert_eq!(parse_outbound_cluster(&name), Some((80, subset, "a.b")));
+        }
+        assert_eq!(parse_outbound_cluster("inbound|80||"), None);
+        assert_eq!(parse_outbound_cluster(PASSTHROUGH), None);
+    }
 
     #[test]
     fn names_are_those_of_istio() {

@@ -1,71 +1,167 @@
-//! What one compile looks up again and again: services by name, rules by host.
+//! What is looked up again and again: services by name and by port, rules by host.
+//!
+//! The World has lists in order of precedence; here they are maps. A registry goes from one World
+//! to the next and makes anew only what depends on what changed: endpoints change nothing of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
 
 use model::route::Destination;
-use model::{DestinationRule, Endpoint, Hostname, Port, Service, World};
+use model::{ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Service, World};
 
-/// A World, indexed for the length of one compile.
-pub(crate) struct Registry<'w> {
-    world: &'w World,
-    aliases: BTreeMap<&'w Hostname, &'w Service>,
-    rules: ByHost<'w, DestinationRule>,
+use crate::cluster::Outbound;
+use crate::compile::PortServices;
+use crate::route::MeshRoutes;
+
+/// A World, indexed.
+#[derive(Debug, Clone)]
+pub(crate) struct Registry {
+    pub(crate) world: Arc<World>,
+    names: Arc<Names>,
+    rules: Arc<ByHost<DestinationRule>>,
+    routes: Arc<MeshRoutes>,
+    pub(crate) clusters: Arc<Outbound>,
+}
+
+/// The services, by what else than their own name they are found by.
+#[derive(Debug, Default)]
+struct Names {
+    /// All that have an alias, in order of their names.
+    aliases: HashMap<Hostname, Vec<Arc<Service>>>,
+    wildcards: Vec<Arc<Service>>,
+    ports: BTreeMap<u16, PortServices>,
 }
 
 /// Values that apply to a host or to all hosts under a wildcard; for a host, the most specific.
-pub(crate) struct ByHost<'w, T> {
-    exact: BTreeMap<&'w Hostname, &'w T>,
+#[derive(Debug)]
+pub(crate) struct ByHost<T> {
+    exact: HashMap<Hostname, Arc<T>>,
     /// The most specific first; among equals in order of arrival.
-    wildcards: Vec<(&'w Hostname, &'w T)>,
+    wildcards: Vec<(Hostname, Arc<T>)>,
+}
+
+/// A cluster to be: the service, the port with its protocol, and the subset with its labels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) host: &'a Hostname,
+    pub(crate) port: &'a model::Port,
+    pub(crate) subset: Option<(&'a str, &'a Labels)>,
 }
 
 // === impl Registry ===
 
-impl<'w> Registry<'w> {
-    pub(crate) fn new(world: &'w World) -> Registry<'w> {
-        let mut aliases = BTreeMap::new();
-        for service in world.services.values() {
-            for alias in &service.aliases {
-                aliases.entry(alias).or_insert(&**service);
-            }
-        }
-        let rules = world.destination_rules.iter();
-        Registry {
+impl Registry {
+    pub(crate) fn new(world: Arc<World>) -> Registry {
+        let rules = ByHost::rules(&world);
+        let mut registry = Registry {
+            names: Arc::new(Names::new(&world)),
+            rules: Arc::new(rules),
+            routes: Arc::default(),
+            clusters: Arc::new(Outbound::new(connect_timeout(&world))),
             world,
-            aliases,
-            rules: rules.map(|rule| (&rule.host, &**rule)).collect(),
-        }
+        };
+        registry.routes = Arc::new(MeshRoutes::new(&registry));
+        registry
     }
 
-    /// Every service, by name.
-    pub(crate) fn services(&self) -> impl Iterator<Item = &'w Service> + use<'w> {
-        self.world.services.values().map(|service| &**service)
+    /// The same for a later World that differs by `changes`.
+    pub(crate) fn advance(&self, world: &Arc<World>, changes: &ChangeSet) -> Registry {
+        let mut next = Registry {
+            world: world.clone(),
+            ..self.clone()
+        };
+        let services = !changes.services.is_empty();
+        let config = |kind: &str| changes.config.iter().any(|object| object.kind == kind);
+        if changes.mesh {
+            next.clusters = Arc::new(Outbound::new(connect_timeout(world)));
+        }
+        if services {
+            next.names = Arc::new(Names::new(world));
+        }
+        if config(kind::DESTINATION_RULE) {
+            next.rules = Arc::new(ByHost::rules(world));
+        }
+        if services || config(kind::VIRTUAL_SERVICE) {
+            next.routes = Arc::new(MeshRoutes::new(&next));
+        }
+        next
+    }
+
+    /// Every service, in order of the names.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.world.services.values()
+    }
+
+    /// The services of each port that is served.
+    pub(crate) fn ports(&self) -> &BTreeMap<u16, PortServices> {
+        &self.names.ports
+    }
+
+    /// The virtual services that apply to sidecars.
+    pub(crate) fn routes(&self) -> &MeshRoutes {
+        &self.routes
+    }
+
+    /// Services that stand for all hosts under a suffix.
+    pub(crate) fn wildcards(&self) -> &[Arc<Service>] {
+        &self.names.wildcards
     }
 
     /// The service that callers know under this name, be it an alias.
-    pub(crate) fn service(&self, host: &Hostname) -> Option<&'w Service> {
+    pub(crate) fn service(&self, host: &Hostname) -> Option<&Arc<Service>> {
         match self.world.services.get(host) {
             Some(service) => Some(service),
-            None => self.aliases.get(host).copied(),
+            None => self.names.aliases.get(host)?.first(),
         }
     }
 
+    /// All services that have a name which `host` covers, be it an alias that another has as well.
+    pub(crate) fn known_as<'a>(&'a self, host: &'a Hostname) -> Vec<&'a Arc<Service>> {
+        if host.is_wildcard() {
+            let covered = |service: &&Arc<Service>| {
+                let mut names = std::iter::once(&service.host).chain(&service.aliases);
+                names.any(|name| host.covers(name))
+            };
+            return self.services().filter(covered).collect();
+        }
+        let named = self.world.services.get(host).into_iter();
+        named
+            .chain(self.names.aliases.get(host).into_iter().flatten())
+            .collect()
+    }
+
     /// The rule of a host: the most specific alone, without inheritance from wider ones.
-    pub(crate) fn rule(&self, host: &Hostname) -> Option<&'w DestinationRule> {
+    pub(crate) fn rule(&self, host: &Hostname) -> Option<&Arc<DestinationRule>> {
         self.rules.get(host)
     }
 
-    pub(crate) fn endpoints(&self, service: &Service, port: &Port) -> &'w [Endpoint] {
-        self.world.endpoints_of(&service.host, port.number)
+    pub(crate) fn endpoints(&self, host: &Hostname, port: u16) -> &[Endpoint] {
+        self.world.endpoints_of(host, port)
+    }
+
+    /// The clusters of a service: for each port one, and one more for each subset.
+    pub(crate) fn targets<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = Target<'a>> {
+        let rule = self.rule(&service.host);
+        let subsets = rule.map_or(&[][..], |rule| &rule.subsets);
+        // A subset without a name would have the name of the whole service.
+        let named = move || subsets.iter().filter(|subset| !subset.name.is_empty());
+        served(service).flat_map(move |port| {
+            let named = named().map(|subset| Some((subset.name.as_str(), &subset.labels)));
+            std::iter::once(None)
+                .chain(named)
+                .map(move |subset| Target {
+                    host: &service.host,
+                    port,
+                    subset,
+                })
+        })
     }
 
     /// The host and port of a destination: the port that is named, else the only one that the
     /// service has, else that of the listener. An unknown host keeps its name, so that requests
     /// are answered with 503 instead of going elsewhere.
-    pub(crate) fn resolve<'a>(&self, to: &'a Destination, listener: u16) -> (&'a Hostname, u16)
-    where
-        'w: 'a,
-    {
+    pub(crate) fn resolve<'a>(&'a self, to: &'a Destination, listener: u16) -> (&'a Hostname, u16) {
         let service = self.service(&to.host);
         let only = service.and_then(|service| match service.ports.as_slice() {
             [only] => Some(only.number),
@@ -76,10 +172,58 @@ impl<'w> Registry<'w> {
     }
 }
 
+/// The kinds of objects that change what is compiled.
+pub(crate) mod kind {
+    pub(crate) const DESTINATION_RULE: &str = "DestinationRule";
+    pub(crate) const VIRTUAL_SERVICE: &str = "VirtualService";
+}
+
+/// The ports that are served at all. Envoy's listeners for UDP need more than a port.
+pub(crate) fn served(service: &Service) -> impl Iterator<Item = &model::Port> {
+    let ports = service.ports.iter();
+    ports.filter(|port| port.protocol != model::Protocol::Udp)
+}
+
+/// Envoy refuses every cluster with a connect timeout of zero.
+pub(crate) fn connect_timeout(world: &World) -> Duration {
+    world.mesh.connect_timeout.max(Duration::from_millis(1))
+}
+
+// === impl Names ===
+
+impl Names {
+    fn new(world: &World) -> Names {
+        let mut names = Names::default();
+        for service in world.services.values() {
+            for alias in &service.aliases {
+                let having = names.aliases.entry(alias.clone()).or_default();
+                having.push(service.clone());
+            }
+            if service.host.is_wildcard() {
+                names.wildcards.push(service.clone());
+            }
+            for port in served(service) {
+                let services = names.ports.entry(port.number).or_default();
+                services.add(service, port.protocol);
+            }
+        }
+        names
+    }
+}
+
 // === impl ByHost ===
 
-impl<'w, T> ByHost<'w, T> {
-    pub(crate) fn get(&self, host: &Hostname) -> Option<&'w T> {
+impl ByHost<DestinationRule> {
+    fn rules(world: &World) -> ByHost<DestinationRule> {
+        let rules = world.destination_rules.iter();
+        rules
+            .map(|rule| (rule.host.clone(), rule.clone()))
+            .collect()
+    }
+}
+
+impl<T> ByHost<T> {
+    pub(crate) fn get(&self, host: &Hostname) -> Option<&Arc<T>> {
         if let Some(value) = self.exact.get(host) {
             return Some(value);
         }
@@ -89,11 +233,17 @@ impl<'w, T> ByHost<'w, T> {
     }
 }
 
-impl<'w, T> FromIterator<(&'w Hostname, &'w T)> for ByHost<'w, T> {
+impl<T> Default for ByHost<T> {
+    fn default() -> ByHost<T> {
+        std::iter::empty().collect()
+    }
+}
+
+impl<T> FromIterator<(Hostname, Arc<T>)> for ByHost<T> {
     /// The first value of a host wins.
-    fn from_iter<I: IntoIterator<Item = (&'w Hostname, &'w T)>>(values: I) -> ByHost<'w, T> {
-        let mut exact = BTreeMap::new();
-        let mut wildcards: Vec<(&Hostname, &T)> = Vec::new();
+    fn from_iter<I: IntoIterator<Item = (Hostname, Arc<T>)>>(values: I) -> ByHost<T> {
+        let mut exact = HashMap::new();
+        let mut wildcards: Vec<(Hostname, Arc<T>)> = Vec::new();
         for (host, value) in values {
             match host.is_wildcard() {
                 true => wildcards.push((host, value)),

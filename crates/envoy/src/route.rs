@@ -6,6 +6,7 @@
 //!                           ├─► action   forward, redirect, respond
 //!                           ├─► retry, fault
 //!                           └─► header   changes on the way
+//! written: what virtual hosts have in common, encoded once
 //! ```
 
 mod action;
@@ -18,8 +19,10 @@ mod matcher;
 mod retry;
 mod sidecar;
 mod virtual_services;
+mod written;
 
 pub(crate) use gateway::{GatewayPort, gateway};
+pub(crate) use http::{Caller, Source};
 pub(crate) use sidecar::{SidecarKey, sidecar};
 pub(crate) use virtual_services::MeshRoutes;
 
@@ -27,9 +30,6 @@ use std::time::Duration;
 
 use crate::listener::inbound::PortKey;
 use crate::{message, names, pb};
-
-/// Envoy's own limit of 4 KiB is too small for an error page.
-const MAX_DIRECT_RESPONSE: u32 = 1024 * 1024;
 
 /// The routes of a workload's own port: all to the application.
 pub(crate) fn inbound(key: &PortKey<'_>, cluster: String) -> pb::route::RouteConfiguration {
@@ -95,22 +95,6 @@ fn virtual_host(
         domains,
         routes,
         include_request_attempt_count: true,
-        ..Default::default()
-    }
-}
-
-/// The routes of a port. Clusters are not validated, so that a route to an unknown one answers
-/// 503 by itself; ports in host headers are ignored, as callers send `host` and `host:port` alike.
-fn configuration(
-    name: String,
-    virtual_hosts: Vec<pb::route::VirtualHost>,
-) -> pb::route::RouteConfiguration {
-    pb::route::RouteConfiguration {
-        name,
-        virtual_hosts,
-        validate_clusters: message::no(),
-        max_direct_response_body_size_bytes: message::number(MAX_DIRECT_RESPONSE),
-        ignore_port_in_host_matching: true,
         ..Default::default()
     }
 }

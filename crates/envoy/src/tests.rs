@@ -11,3 +11,4 @@ mod quarantine;
 mod routes;
 pub(crate) mod validate;
 mod walkthrough;
+mod written;

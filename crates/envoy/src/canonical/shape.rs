@@ -225,6 +225,7 @@ canonical! {
     pb::endpoint::ClusterLoadAssignment => Some(&ASSIGNMENT),
     pb::listener::Listener => Some(&LISTENER),
     pb::route::RouteConfiguration => Some(&ROUTES),
+    pb::route::Route => Some(&ROUTE),
     pb::hcm::HttpConnectionManager => Some(&CONNECTION_MANAGER),
     pb::tcp_proxy::TcpProxy => Some(&TCP_PROXY),
     pb::fault::HttpFault => Some(&FAULT),

@@ -1,5 +1,5 @@
-//! The listeners of one proxy. No two may have the same address: Envoy refuses the second, even
-//! if neither is bound.
+//! The addresses of one proxy's own listeners. No two listeners may have the same address: Envoy
+//! refuses the second, even if neither is bound.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use model::{Diagnostic, ObjectRef};
 
 use super::output::Output;
+use crate::built::Built;
 use crate::finding::{self, Text, code};
 use crate::pb;
 
@@ -32,12 +33,16 @@ impl Listeners {
             return;
         }
         let listener = build();
-        output.listener(&listener);
+        output.add(Built::listener(&listener));
         self.names.insert(address, listener.name);
+    }
+
+    pub(super) fn taken(&self) -> impl Iterator<Item = (&SocketAddr, &String)> {
+        self.names.iter()
     }
 }
 
-fn conflict(address: SocketAddr, owner: &str, object: Option<ObjectRef>) -> Diagnostic {
+pub(super) fn conflict(address: SocketAddr, owner: &str, object: Option<ObjectRef>) -> Diagnostic {
     let text = Text {
         why: format!("the listener {owner} of this proxy already has the address {address}"),
         effect: format!("only {owner} is served on it"),

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use model::{Capture, Diagnostic, Endpoint, Hostname, Mesh, Port, Protocol, Proxy, Service};
+use model::{Capture, Diagnostic, Endpoint, Hostname, Protocol, Service};
 
-use super::services::ports;
 use crate::cluster::unknown_destination;
 use crate::finding::{self, Text, code};
 use crate::listener::outbound::{HttpPort, OutboundKey, TcpChain, TlsChain};
@@ -13,59 +13,73 @@ use crate::names;
 use crate::registry::Registry;
 
 /// The services on one port, by how their traffic is told apart. In order of their names.
-#[derive(Default)]
-pub(super) struct PortServices<'w> {
-    pub(super) http: Vec<&'w Service>,
+#[derive(Debug, Default)]
+pub(crate) struct PortServices {
+    pub(crate) http: Vec<Arc<Service>>,
     grpc_web: bool,
-    tls: Vec<(&'w Service, &'w Port)>,
-    tcp: Vec<(&'w Service, &'w Port)>,
+    tls: Vec<Arc<Service>>,
+    tcp: Vec<Arc<Service>>,
 }
 
-pub(super) fn by_port<'w>(registry: &Registry<'w>) -> BTreeMap<u16, PortServices<'w>> {
-    let mut by_port: BTreeMap<u16, PortServices<'w>> = BTreeMap::new();
-    for service in registry.services() {
-        for port in ports(service) {
-            let services = by_port.entry(port.number).or_default();
-            services.add(service, port);
-        }
-    }
-    by_port
+/// Who asks for a listener, as far as that matters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking {
+    pub(crate) capture: Capture,
+    /// The machine of the asking proxy.
+    pub(crate) agent: Option<IpAddr>,
 }
 
 // === impl PortServices ===
 
-impl<'w> PortServices<'w> {
-    fn add(&mut self, service: &'w Service, port: &'w Port) {
-        match port.protocol {
-            Protocol::Https | Protocol::Tls => self.tls.push((service, port)),
+impl PortServices {
+    pub(crate) fn add(&mut self, service: &Arc<Service>, protocol: Protocol) {
+        let list = match protocol {
+            Protocol::Https | Protocol::Tls => &mut self.tls,
             protocol if protocol.is_http() => {
                 self.grpc_web |= protocol == Protocol::GrpcWeb;
-                self.http.push(service);
+                &mut self.http
             }
-            _ => self.tcp.push((service, port)),
-        }
+            _ => &mut self.tcp,
+        };
+        list.push(service.clone());
+    }
+
+    /// Whether the listener of redirected connections depends on the addresses of endpoints.
+    pub(crate) fn is_by_address(&self) -> bool {
+        self.http.is_empty() && !self.tcp.is_empty()
+    }
+
+    /// Whether proxies on a machine see other addresses than those elsewhere.
+    pub(crate) fn differs_on(&self, agent: IpAddr, port: u16, registry: &Registry) -> bool {
+        let mut services = self.tcp.iter();
+        self.is_by_address()
+            && services.any(|service| {
+                let mut endpoints = registry.endpoints(&service.host, port).iter();
+                endpoints.any(|e| e.reach.same_agent.is_some_and(|(own, _)| own == agent))
+            })
     }
 
     /// What the listener of this port depends on; `None` if nothing is to be taken there.
     pub(super) fn listener<'a>(
         &self,
         address: SocketAddr,
-        mesh: &'a Mesh,
-        registry: &Registry<'_>,
-        proxy: &Proxy,
+        registry: &'a Registry,
+        asking: Asking,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<OutboundKey<'a>> {
-        let redirected = proxy.capture == Capture::Redirect;
+        let mesh = &registry.world.mesh;
+        let port = address.port();
+        let redirected = asking.capture == Capture::Redirect;
         let http = (!self.http.is_empty()).then(|| HttpPort {
-            routes: names::sidecar_routes(address.port()),
+            routes: names::sidecar_routes(port),
             grpc_web: self.grpc_web,
         });
         let tcp = match (&http, redirected) {
-            (Some(_), _) => self.tcp_beside_http(diagnostics),
-            (None, true) => self.tcp_by_address(registry, proxy, diagnostics),
-            (None, false) => self.tcp_alone(diagnostics),
+            (Some(_), _) => self.tcp_beside_http(port, diagnostics),
+            (None, true) => self.tcp_by_address(port, registry, asking.agent, diagnostics),
+            (None, false) => self.tcp_alone(port, diagnostics),
         };
-        let mut tls = self.tls_chains(address.port(), diagnostics);
+        let mut tls = self.tls_chains(port, diagnostics);
         tls.extend(beside(&tls, &tcp));
         let empty = http.is_none() && tls.is_empty() && tcp.is_empty();
         (!empty).then(|| OutboundKey {
@@ -84,7 +98,7 @@ impl<'w> PortServices<'w> {
     fn tls_chains(&self, port: u16, diagnostics: &mut Vec<Diagnostic>) -> Vec<TlsChain> {
         let mut taken = BTreeSet::new();
         let mut chains = Vec::new();
-        for (service, service_port) in &self.tls {
+        for service in &self.tls {
             let names = std::iter::once(&service.host).chain(&service.aliases);
             let free: Vec<&Hostname> = names.filter(|name| taken.insert(*name)).collect();
             if free.len() <= service.aliases.len() {
@@ -101,7 +115,7 @@ impl<'w> PortServices<'w> {
                     false => free.iter().map(|name| name.to_string()).collect(),
                 },
                 destination: None,
-                cluster: cluster(service, service_port),
+                cluster: cluster(service, port),
             });
         }
         chains
@@ -110,13 +124,14 @@ impl<'w> PortServices<'w> {
     /// One chain for each address of each service; the first service keeps an address.
     fn tcp_by_address(
         &self,
-        registry: &Registry<'_>,
-        proxy: &Proxy,
+        port: u16,
+        registry: &Registry,
+        agent: Option<IpAddr>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Vec<TcpChain> {
         let mut owners: BTreeMap<IpAddr, (&Service, String)> = BTreeMap::new();
-        for (service, port) in &self.tcp {
-            for ip in addresses(registry.endpoints(service, port), proxy.agent) {
+        for service in &self.tcp {
+            for ip in addresses(registry.endpoints(&service.host, port), agent) {
                 match owners.get(&ip) {
                     Some((owner, _)) => {
                         diagnostics.push(shared_address(service, port, owner, ip));
@@ -137,23 +152,23 @@ impl<'w> PortServices<'w> {
     }
 
     /// Where the application calls the proxy's own address, the port is all there is to go by.
-    fn tcp_alone(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<TcpChain> {
+    fn tcp_alone(&self, port: u16, diagnostics: &mut Vec<Diagnostic>) -> Vec<TcpChain> {
         let mut services = self.tcp.iter();
         let first = services.next();
-        for (service, port) in services {
+        for service in services {
             let why = "another TCP service has the same port, and an application that calls its \
                        proxy's own address names nothing but the port";
             diagnostics.push(hidden(service, port, why.to_owned()));
         }
-        let chain = first.map(|(service, port)| TcpChain {
+        let chain = first.map(|service| TcpChain {
             destination: None,
             cluster: cluster(service, port),
         });
         chain.into_iter().collect()
     }
 
-    fn tcp_beside_http(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<TcpChain> {
-        for (service, port) in &self.tcp {
+    fn tcp_beside_http(&self, port: u16, diagnostics: &mut Vec<Diagnostic>) -> Vec<TcpChain> {
+        for service in &self.tcp {
             let why = "an HTTP service has the same port, and its listener takes all connections";
             diagnostics.push(hidden(service, port, why.to_owned()));
         }
@@ -186,32 +201,29 @@ fn addresses(endpoints: &[Endpoint], agent: Option<IpAddr>) -> BTreeSet<IpAddr> 
     each.collect()
 }
 
-fn cluster(service: &Service, port: &Port) -> String {
-    names::outbound_cluster(port.number, None, &service.host)
+fn cluster(service: &Service, port: u16) -> String {
+    names::outbound_cluster(port, None, &service.host)
 }
 
-fn hidden(service: &Service, port: &Port, why: String) -> Diagnostic {
+fn hidden(service: &Service, port: u16, why: String) -> Diagnostic {
     let text = Text {
         why,
-        effect: format!(
-            "connections to port {} do not reach this service",
-            port.number
-        ),
+        effect: format!("connections to port {port} do not reach this service"),
         remedy: "give the service a port of its own, or declare it as HTTP or TLS".to_owned(),
     };
-    conflict(service, port.number, text)
+    conflict(service, port, text)
 }
 
-fn shared_address(service: &Service, port: &Port, owner: &Service, ip: IpAddr) -> Diagnostic {
+fn shared_address(service: &Service, port: u16, owner: &Service, ip: IpAddr) -> Diagnostic {
     let text = Text {
         why: format!(
             "{} has the same TCP port on the same address {ip}",
             owner.host
         ),
-        effect: format!("connections to {ip}:{} go to {}", port.number, owner.host),
+        effect: format!("connections to {ip}:{port} go to {}", owner.host),
         remedy: "give one of the services another port".to_owned(),
     };
-    conflict(service, port.number, text)
+    conflict(service, port, text)
 }
 
 fn shared_name(service: &Service, port: u16) -> Diagnostic {

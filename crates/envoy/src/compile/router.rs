@@ -1,43 +1,59 @@
 //! The proxy at the edge: a gateway.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use model::route::VirtualService;
-use model::{Capture, Protocol, Proxy, World};
+use model::{Capture, Diagnostic, Labels, Protocol, Proxy, World};
 
 use super::listeners::Listeners;
 use super::output::Output;
-use super::{connect_timeout, services};
+use crate::built::Built;
 use crate::gateway::{self, Servers};
 use crate::listener::{self, GatewayKey};
+use crate::names;
 use crate::registry::Registry;
 use crate::route::{self, GatewayPort};
-use crate::{cluster, names};
 
-pub(super) fn compile(world: &World, registry: &Registry<'_>, proxy: &Proxy, output: &mut Output) {
-    output.cluster(&cluster::black_hole(connect_timeout(&world.mesh)));
-    services::clusters(registry, &world.mesh, proxy, output);
-    let gateways = world.gateways.iter().map(|gateway| &**gateway);
-    let ports = gateway::merge(gateways, &proxy.labels, &mut output.diagnostics);
-    let virtual_services: Vec<&VirtualService> = world
-        .virtual_services
-        .iter()
-        .map(|service| &**service)
-        .collect();
+/// What a gateway shares with no other: its listeners, whose ports are those of its instance.
+pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
+    let world = &*registry.world;
+    let ports = merge(world, &proxy.labels, &mut output.diagnostics);
     let mut listeners = Listeners::default();
     for (port, servers) in &ports {
         add_listener(world, proxy, *port, servers, &mut listeners, output);
-        let key = GatewayPort {
-            port: *port,
-            servers,
-            virtual_services: &virtual_services,
-            registry,
-            labels: &proxy.labels,
-            namespace: &proxy.namespace,
-        };
-        let routes = route::gateway(&key, &mut output.diagnostics);
-        output.routes(routes);
     }
+}
+
+/// The routes of the given ports, or of all, for gateways with these labels.
+pub(crate) fn routes(
+    registry: &Registry,
+    labels: &Labels,
+    namespace: &str,
+    wanted: impl Fn(u16) -> bool,
+    buffer: &mut Vec<u8>,
+) -> Vec<Built> {
+    let ports = merge(&registry.world, labels, &mut Vec::new());
+    let wanted = ports.iter().filter(|(port, _)| wanted(**port));
+    let key = |port, servers| GatewayPort {
+        port,
+        servers,
+        virtual_services: &registry.world.virtual_services,
+        registry,
+        labels,
+        namespace,
+    };
+    wanted
+        .map(|(port, servers)| route::gateway(&key(*port, servers), buffer))
+        .collect()
+}
+
+fn merge<'w>(
+    world: &'w World,
+    labels: &Labels,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<u16, Servers<'w>> {
+    let gateways = world.gateways.iter().map(|gateway| &**gateway);
+    gateway::merge(gateways, labels, diagnostics)
 }
 
 fn add_listener(

@@ -1,55 +1,42 @@
 //! The clusters of services and what is behind them, as every proxy needs them.
 
-use model::{Labels, Mesh, Port, Protocol, Proxy, Service};
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::connect_timeout;
-use super::output::Output;
-use crate::cluster::{self, OutboundKey};
+use crate::built::Built;
+use crate::cluster::OutboundKey;
 use crate::endpoint::{self, AssignmentKey};
-use crate::registry::Registry;
+use crate::names;
+use crate::registry::{Registry, Target};
 
-/// For each port of each service: one cluster, and one more for each subset.
-pub(super) fn clusters(registry: &Registry<'_>, mesh: &Mesh, proxy: &Proxy, output: &mut Output) {
-    for service in registry.services() {
-        let rule = registry.rule(&service.host);
-        let subsets = rule.map_or(&[][..], |rule| &rule.subsets);
-        for port in ports(service) {
-            let mut add = |subset| cluster(registry, mesh, proxy, (service, port, subset), output);
-            add(None);
-            for subset in subsets {
-                add(Some((subset.name.as_str(), &subset.labels)));
-            }
-        }
-    }
+pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<u8>) -> Built {
+    let key = OutboundKey {
+        host: target.host,
+        port: target.port.number,
+        subset: target.subset.map(|(name, _)| name),
+        http2: target.port.protocol.is_http2(),
+    };
+    registry.clusters.build(&key, buffer)
 }
 
-/// The ports that are served at all. Envoy's listeners for UDP need more than a port.
-pub(super) fn ports(service: &Service) -> impl Iterator<Item = &Port> {
-    let ports = service.ports.iter();
-    ports.filter(|port| port.protocol != Protocol::Udp)
+/// The endpoints of a target, as proxies on a machine can reach them.
+pub(crate) fn assignment(
+    registry: &Registry,
+    target: Target<'_>,
+    agent: Option<IpAddr>,
+    buffer: &mut Vec<u8>,
+) -> Built {
+    let key = AssignmentKey {
+        cluster: &name(target),
+        endpoints: registry.endpoints(target.host, target.port.number),
+        subset: target.subset.map(|(_, labels)| labels),
+        agent,
+    };
+    endpoint::assignment(&key, buffer)
 }
 
-type Target<'a> = (&'a Service, &'a Port, Option<(&'a str, &'a Labels)>);
-
-fn cluster(
-    registry: &Registry<'_>,
-    mesh: &Mesh,
-    proxy: &Proxy,
-    (service, port, subset): Target<'_>,
-    output: &mut Output,
-) {
-    let cluster = cluster::outbound(&OutboundKey {
-        host: &service.host,
-        port: port.number,
-        subset: subset.map(|(name, _)| name),
-        http2: port.protocol.is_http2(),
-        connect_timeout: connect_timeout(mesh),
-    });
-    output.cluster(&cluster);
-    output.assignment(&endpoint::assignment(&AssignmentKey {
-        cluster: &cluster.name,
-        endpoints: registry.endpoints(service, port),
-        subset: subset.map(|(_, labels)| labels),
-        agent: proxy.agent,
-    }));
+/// The name that the cluster and its assignment have.
+pub(crate) fn name(target: Target<'_>) -> Arc<str> {
+    let subset = target.subset.map(|(name, _)| name);
+    names::outbound_cluster(target.port.number, subset, target.host).into()
 }

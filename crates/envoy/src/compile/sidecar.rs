@@ -2,32 +2,111 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use model::{Capture, Instance, InstancePort, Mesh, Protocol, Proxy, World};
+use model::{Capture, Instance, InstancePort, Mesh, Protocol, Proxy};
 
-use super::listeners::Listeners;
+use super::listeners::{Listeners, conflict};
 use super::output::Output;
-use super::ports::by_port;
-use super::{connect_timeout, services};
+use super::ports::Asking;
+use crate::built::Built;
 use crate::cluster::{self, InboundKey};
 use crate::finding::{self, Text, code};
 use crate::listener::inbound::PortKey;
 use crate::listener::{inbound, outbound, virtual_};
-use crate::registry::Registry;
-use crate::route::{self, MeshRoutes, SidecarKey};
+use crate::registry::{Registry, connect_timeout};
+use crate::route::{self, Caller, SidecarKey};
 
-pub(super) fn compile(world: &World, registry: &Registry<'_>, proxy: &Proxy, output: &mut Output) {
-    let mesh = &world.mesh;
-    output.cluster(&cluster::black_hole(connect_timeout(mesh)));
-    output.cluster(&cluster::passthrough(connect_timeout(mesh)));
-    output.cluster(&cluster::inbound_passthrough(connect_timeout(mesh)));
-    services::clusters(registry, mesh, proxy, output);
-    let mut listeners = Listeners::default();
-    let keys = own_ports(mesh, proxy);
-    if proxy.capture == Capture::Redirect {
-        virtual_listeners(mesh, proxy, &keys, &mut listeners, output);
+/// The clusters that every sidecar has beside those of services.
+pub(crate) fn clusters(registry: &Registry) -> [Built; 2] {
+    let timeout = connect_timeout(&registry.world);
+    [
+        cluster::passthrough(timeout),
+        cluster::inbound_passthrough(timeout),
+    ]
+    .map(|cluster| Built::cluster(&cluster))
+}
+
+/// The outbound listener of a port; `None` if nothing is to be taken there.
+pub(crate) fn listener(registry: &Registry, port: u16, asking: Asking) -> Option<Built> {
+    let services = registry.ports().get(&port)?;
+    let address = SocketAddr::new(outbound_address(asking.capture), port);
+    let mut diagnostics = Vec::new();
+    let key = services.listener(address, registry, asking, &mut diagnostics)?;
+    let mut built = Built::listener(&outbound::build(&key));
+    built.diagnostics.append(&mut diagnostics);
+    if asking.capture == Capture::Redirect && virtual_::PORTS.contains(&port) {
+        // The listeners of interception have the address in every such proxy.
+        built.body = None;
     }
-    inbound_side(mesh, proxy, &keys, &mut listeners, output);
-    outbound_side(world, registry, proxy, &mut listeners, output);
+    Some(built)
+}
+
+/// The routes of a port; `None` without HTTP.
+pub(crate) fn routes(
+    registry: &Registry,
+    port: u16,
+    domain: &str,
+    caller: Caller<'_>,
+    buffer: &mut Vec<u8>,
+) -> Option<Built> {
+    let services = registry.ports().get(&port)?;
+    let key = SidecarKey {
+        port,
+        services: &services.http,
+        registry,
+        policy: registry.world.mesh.outbound,
+        domain,
+        caller,
+    };
+    (!services.http.is_empty()).then(|| route::sidecar(&key, buffer))
+}
+
+/// What a sidecar shares with no other: the ports of its workload.
+pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
+    let mut listeners = Listeners::default();
+    let keys = own_ports(&registry.world.mesh, proxy);
+    if proxy.capture == Capture::Redirect {
+        virtual_listeners(&registry.world.mesh, proxy, &keys, &mut listeners, output);
+    }
+    inbound_side(registry, proxy, &keys, &mut listeners, output);
+    hidden(registry, proxy, &listeners, output);
+}
+
+/// Outbound listeners give way to the proxy's own.
+fn hidden(registry: &Registry, proxy: &Proxy, listeners: &Listeners, output: &mut Output) {
+    let outbound = outbound_address(proxy.capture);
+    let asking = Asking {
+        capture: proxy.capture,
+        agent: proxy.agent,
+    };
+    for (address, owner) in listeners.taken() {
+        if address.ip() == outbound && listener(registry, address.port(), asking).is_some() {
+            output.diagnostics.push(conflict(*address, owner, None));
+        }
+    }
+}
+
+/// Where connections from the workload are taken.
+pub(crate) fn outbound_address(capture: Capture) -> IpAddr {
+    match capture {
+        Capture::Redirect => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        Capture::Explicit { outbound } => outbound,
+    }
+}
+
+/// The ports of outbound listeners that the proxy's own may hide.
+pub(crate) fn contested(proxy: &Proxy) -> Vec<u16> {
+    let mut ports = Vec::new();
+    if proxy.capture == Capture::Redirect {
+        ports.extend(virtual_::PORTS);
+    }
+    let instance = proxy.instance.as_deref();
+    let own = instance.filter(|i| i.address == Some(outbound_address(proxy.capture)));
+    ports.extend(
+        own.into_iter()
+            .flat_map(|i| &i.ports)
+            .map(|port| port.target),
+    );
+    ports
 }
 
 fn virtual_listeners(
@@ -68,7 +147,7 @@ fn own_ports<'a>(mesh: &'a Mesh, proxy: &'a Proxy) -> Vec<PortKey<'a>> {
 }
 
 fn inbound_side(
-    mesh: &Mesh,
+    registry: &Registry,
     proxy: &Proxy,
     keys: &[PortKey<'_>],
     listeners: &mut Listeners,
@@ -86,11 +165,11 @@ fn inbound_side(
         !loops
     });
     for key in keys {
-        output.cluster(&cluster::inbound(&InboundKey {
+        output.add(Built::cluster(&cluster::inbound(&InboundKey {
             application: SocketAddr::new(proxy.application, key.target),
             http2: key.protocol.is_http2(),
-            connect_timeout: connect_timeout(mesh),
-        }));
+            connect_timeout: connect_timeout(&registry.world),
+        })));
         if let Some(address) = address {
             let at = SocketAddr::new(address, key.target);
             listeners.add(at, None, output, || inbound::build(key, address, bind));
@@ -110,40 +189,4 @@ fn same_address(instance: &Instance, address: IpAddr) -> model::Diagnostic {
             .to_owned(),
     };
     finding::error(code::APPLICATION_ADDRESS, None, String::new(), text)
-}
-
-fn outbound_side(
-    world: &World,
-    registry: &Registry<'_>,
-    proxy: &Proxy,
-    listeners: &mut Listeners,
-    output: &mut Output,
-) {
-    let address = match proxy.capture {
-        Capture::Redirect => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        Capture::Explicit { outbound } => outbound,
-    };
-    let services = world.virtual_services.iter().map(|service| &**service);
-    let virtual_services = MeshRoutes::new(services, registry);
-    for (port, services) in by_port(registry) {
-        let at = SocketAddr::new(address, port);
-        let found = &mut output.diagnostics;
-        if let Some(key) = services.listener(at, &world.mesh, registry, proxy, found) {
-            listeners.add(at, None, output, || outbound::build(&key));
-        }
-        if !services.http.is_empty() {
-            let key = SidecarKey {
-                port,
-                services: &services.http,
-                virtual_services: &virtual_services,
-                registry,
-                policy: world.mesh.outbound,
-                domain: &proxy.domain,
-                labels: &proxy.labels,
-                namespace: &proxy.namespace,
-            };
-            let routes = route::sidecar(&key, &mut output.diagnostics);
-            output.routes(routes);
-        }
-    }
 }

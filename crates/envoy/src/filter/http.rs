@@ -1,5 +1,6 @@
 //! The HTTP connection manager and the filters that requests pass.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use pb::hcm::http_connection_manager as hcm;
@@ -79,28 +80,28 @@ fn specifier(routes: Routes) -> hcm::RouteSpecifier {
 
 /// The order of Istio's filters; its own, which only its own build of Envoy knows, are not among
 /// them. What routes configure for a filter counts only if the filter is here.
+///
+/// The first is for browsers that call gRPC services, and left out where there are none.
+static FILTERS: LazyLock<Vec<pb::hcm::HttpFilter>> = LazyLock::new(all_filters);
+
 fn filters(grpc_web: bool) -> Vec<pb::hcm::HttpFilter> {
+    FILTERS[usize::from(!grpc_web)..].to_vec()
+}
+
+fn all_filters() -> Vec<pb::hcm::HttpFilter> {
     use pb::grpc_stats::filter_config::PerMethodStatSpecifier;
     let stats = pb::grpc_stats::FilterConfig {
         emit_filter_state: true,
         per_method_stat_specifier: message::no().map(PerMethodStatSpecifier::StatsForAllMethods),
         ..Default::default()
     };
-    let mut filters = Vec::with_capacity(5);
-    if grpc_web {
-        filters.push(filter(
-            "envoy.filters.http.grpc_web",
-            &pb::grpc_web::GrpcWeb {},
-        ));
-    }
-    filters.push(filter("envoy.filters.http.grpc_stats", &stats));
-    filters.push(filter(FAULT, &pb::fault::HttpFault::default()));
-    filters.push(filter("envoy.filters.http.cors", &pb::cors::Cors {}));
-    filters.push(filter(
-        "envoy.filters.http.router",
-        &pb::router::Router::default(),
-    ));
-    filters
+    vec![
+        filter("envoy.filters.http.grpc_web", &pb::grpc_web::GrpcWeb {}),
+        filter("envoy.filters.http.grpc_stats", &stats),
+        filter(FAULT, &pb::fault::HttpFault::default()),
+        filter("envoy.filters.http.cors", &pb::cors::Cors {}),
+        filter("envoy.filters.http.router", &pb::router::Router::default()),
+    ]
 }
 
 fn filter<M: Canonical + Name>(name: &str, config: &M) -> pb::hcm::HttpFilter {

@@ -88,13 +88,15 @@ fn weights_must_fit_into_32_bits() {
 
 #[test]
 fn a_discovered_cluster_needs_a_source() {
-    let mut broken = crate::cluster::outbound(&crate::cluster::OutboundKey {
+    let clusters = crate::cluster::Outbound::new(Duration::from_secs(1));
+    let key = crate::cluster::OutboundKey {
         host: &host("db"),
         port: 80,
         subset: None,
         http2: false,
-        connect_timeout: Duration::from_secs(1),
-    });
+    };
+    let built = clusters.build(&key, &mut Vec::new());
+    let mut broken = pb::cluster::Cluster::decode(built.body.unwrap()).unwrap();
     assert_eq!(cluster(&broken), Ok(()));
     broken.eds_cluster_config = None;
     let (_, value) = shown(Kind::Cluster, "c", &broken);

@@ -16,6 +16,8 @@ use crate::{message, names, pb};
 
 pub(crate) const OUTBOUND_PORT: u16 = 15001;
 pub(crate) const INBOUND_PORT: u16 = 15006;
+/// Both, which no other listener of an intercepting proxy can have.
+pub(crate) const PORTS: [u16; 2] = [OUTBOUND_PORT, INBOUND_PORT];
 
 /// All that `virtualOutbound` depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,25 +1,28 @@
 //! The routes of a gateway: one configuration for each plaintext port.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::route::{GatewayRef, VirtualService};
 use model::{Diagnostic, Gateway, Hostname, Labels, Server};
 
-use super::http::{self, Place};
-use super::{configuration, virtual_host};
+use super::domains::Domain;
+use super::http::{self, Caller, Place};
+use super::written;
+use crate::built::Built;
 use crate::registry::Registry;
-use crate::{names, pb};
+use crate::{Kind, names, pb, wire};
 
 /// All that the routes of a gateway's port depend on.
-pub(crate) struct GatewayPort<'a, 'w> {
+pub(crate) struct GatewayPort<'a> {
     /// The port of the servers, which can differ from the one that is bound.
     pub(crate) port: u16,
     /// The servers of this port, in order of precedence of their gateways.
-    pub(crate) servers: &'a [(&'w Gateway, &'w Server)],
+    pub(crate) servers: &'a [(&'a Gateway, &'a Server)],
     /// In order of precedence.
-    pub(crate) virtual_services: &'a [&'w VirtualService],
+    pub(crate) virtual_services: &'a [Arc<VirtualService>],
     /// Resolves the destinations of routes; nothing else is asked of it.
-    pub(crate) registry: &'a Registry<'w>,
+    pub(crate) registry: &'a Registry,
     pub(crate) labels: &'a Labels,
     pub(crate) namespace: &'a str,
 }
@@ -33,10 +36,30 @@ struct Routes {
     takes_all: Option<pb::route::Route>,
 }
 
-pub(crate) fn gateway(
-    key: &GatewayPort<'_, '_>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> pb::route::RouteConfiguration {
+pub(crate) fn gateway(key: &GatewayPort<'_>, buffer: &mut Vec<u8>) -> Built {
+    let mut diagnostics = Vec::new();
+    let hosts = hosts(key, &mut diagnostics);
+    let name = names::gateway_routes(key.port);
+    written::configuration(buffer, &name, |buffer| {
+        for (host, routes) in &hosts {
+            let name = names::virtual_host(host, key.port);
+            written::virtual_host(buffer, &name, [&Domain::of(host)], |buffer| {
+                let routes = routes.ordered.iter().chain(&routes.takes_all);
+                routes.for_each(|route| written::route(buffer, route));
+            });
+        }
+        if hosts.is_empty() {
+            wire::message_of(buffer, 2, &black_hole(key.port));
+        }
+    });
+    Built {
+        diagnostics,
+        ..Built::sound(Kind::Route, name.into(), buffer)
+    }
+}
+
+/// The routes of each host. That no domain is there twice is in the nature of a map.
+fn hosts(key: &GatewayPort<'_>, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<Hostname, Routes> {
     let mut hosts: BTreeMap<Hostname, Routes> = BTreeMap::new();
     for service in key.virtual_services {
         for (host, gateways) in bindings(key, service) {
@@ -44,30 +67,22 @@ pub(crate) fn gateway(
             let place = Place {
                 gateways: &gateways,
                 port: key.port,
-                labels: key.labels,
-                namespace: key.namespace,
+                caller: Caller::Workload {
+                    labels: key.labels,
+                    namespace: key.namespace,
+                },
             };
             let routes = http::routes(service, place, key.registry, diagnostics);
             hosts.entry(host).or_default().extend(routes);
         }
     }
-    let mut virtual_hosts: Vec<_> = hosts
-        .into_iter()
-        .map(|(host, routes)| {
-            let name = names::virtual_host(&host, key.port);
-            virtual_host(name, vec![host.to_string()], routes.in_order())
-        })
-        .collect();
-    if virtual_hosts.is_empty() {
-        virtual_hosts.push(black_hole(key.port));
-    }
-    configuration(names::gateway_routes(key.port), virtual_hosts)
+    hosts
 }
 
 /// The hosts under which a virtual service is reached here, each with the gateways that let it:
 /// where names of both sides meet, the narrower counts.
 fn bindings(
-    key: &GatewayPort<'_, '_>,
+    key: &GatewayPort<'_>,
     service: &VirtualService,
 ) -> BTreeMap<Hostname, BTreeSet<GatewayRef>> {
     let mut bindings: BTreeMap<Hostname, BTreeSet<GatewayRef>> = BTreeMap::new();
@@ -114,10 +129,5 @@ impl Routes {
                 false => self.ordered.push(built.route),
             }
         }
-    }
-
-    fn in_order(mut self) -> Vec<pb::route::Route> {
-        self.ordered.extend(self.takes_all);
-        self.ordered
     }
 }

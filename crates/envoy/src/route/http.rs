@@ -1,5 +1,9 @@
 //! The HTTP rules of a virtual service, as routes.
 
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
 use model::route::{GatewayRef, HttpMatch, HttpRoute, VirtualService};
 use model::{Diagnostic, Hostname, Labels};
 
@@ -15,9 +19,26 @@ pub(super) struct Place<'a> {
     pub(super) gateways: &'a [&'a GatewayRef],
     /// The port of the listener.
     pub(super) port: u16,
-    /// The labels of the asking proxy.
-    pub(super) labels: &'a Labels,
-    pub(super) namespace: &'a str,
+    pub(super) caller: Caller<'a>,
+}
+
+/// Who sends the requests, as far as conditions ask.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Caller<'a> {
+    /// The workload beside one proxy.
+    Workload {
+        labels: &'a Labels,
+        namespace: &'a str,
+    },
+    /// All workloads for which exactly these hold, of what conditions ask.
+    Class(&'a BTreeSet<Source>),
+}
+
+/// What a condition asks of the caller.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Source {
+    labels: Labels,
+    namespace: Option<Arc<str>>,
 }
 
 /// A route, and whether it takes every request.
@@ -31,7 +52,7 @@ pub(super) struct Built {
 pub(super) fn routes(
     service: &VirtualService,
     place: Place<'_>,
-    registry: &Registry<'_>,
+    registry: &Registry,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Built> {
     let mut routes = Vec::new();
@@ -40,10 +61,6 @@ pub(super) fn routes(
             if condition.is_some_and(|c| !place.admits(c)) {
                 continue;
             }
-            let field = match at {
-                Some(at) => format!("spec.http[{}].match[{at}]", rule.position),
-                None => format!("spec.http[{}]", rule.position),
-            };
             match build(service, rule, condition, place, registry) {
                 Ok((built, unknown)) => {
                     diagnostics.extend(unknown_conditions(service, rule, unknown));
@@ -53,11 +70,18 @@ pub(super) fn routes(
                         return routes;
                     }
                 }
-                Err(refusal) => diagnostics.push(refused(service, &field, refusal)),
+                Err(refusal) => diagnostics.push(refused(service, &field(rule, at), refusal)),
             }
         }
     }
     routes
+}
+
+fn field(rule: &HttpRoute, condition: Option<usize>) -> String {
+    match condition {
+        Some(at) => format!("spec.http[{}].match[{at}]", rule.position),
+        None => format!("spec.http[{}]", rule.position),
+    }
 }
 
 /// The conditions of a rule with their index; a rule without any holds always.
@@ -74,7 +98,7 @@ fn build(
     rule: &HttpRoute,
     condition: Option<&HttpMatch>,
     place: Place<'_>,
-    registry: &Registry<'_>,
+    registry: &Registry,
 ) -> Result<(Built, Vec<String>), Refusal> {
     let resolve = |to: &model::route::Destination| -> (Hostname, u16) {
         let (host, port) = registry.resolve(to, place.port);
@@ -176,8 +200,48 @@ impl Place<'_> {
     }
 
     fn admits_source(&self, condition: &HttpMatch) -> bool {
-        let namespace = condition.source_namespace.as_deref();
-        condition.source_labels.selects(self.labels)
-            && namespace.is_none_or(|namespace| namespace == self.namespace)
+        let asked = Source::of(condition);
+        match self.caller {
+            Caller::Workload { labels, namespace } => asked.holds(labels, namespace),
+            Caller::Class(holding) => asked.is_anyone() || holding.contains(&asked),
+        }
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    fn of(condition: &HttpMatch) -> Source {
+        Source {
+            labels: condition.source_labels.clone(),
+            namespace: condition.source_namespace.clone(),
+        }
+    }
+
+    /// What a virtual service asks of callers in the mesh, where it does not take anyone.
+    pub(crate) fn all(service: &VirtualService) -> impl Iterator<Item = Source> {
+        let conditions = service.http.iter().flat_map(|rule| &rule.matches);
+        conditions
+            .map(Source::of)
+            .filter(|source| !source.is_anyone())
+    }
+
+    pub(crate) fn holds(&self, labels: &Labels, namespace: &str) -> bool {
+        let wanted = self.namespace.as_deref();
+        self.labels.selects(labels) && wanted.is_none_or(|wanted| wanted == namespace)
+    }
+
+    fn is_anyone(&self) -> bool {
+        self.labels.is_empty() && self.namespace.is_none()
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        f.write_str(self.namespace.as_deref().unwrap_or("*"))?;
+        let mut labels = self.labels.iter();
+        labels.try_for_each(|(key, value)| write!(f, " {key}={value}"))?;
+        f.write_str("]")
     }
 }

@@ -1,5 +1,7 @@
 //! Retries: when a request is tried again, and how often.
 
+use std::sync::LazyLock;
+
 use model::route::Retries;
 use pb::route::retry_policy::{RetryHostPredicate, retry_host_predicate};
 
@@ -71,17 +73,20 @@ pub(super) fn default() -> pb::route::RetryPolicy {
     policy(DEFAULT_ATTEMPTS, DEFAULT_CONDITIONS.to_owned())
 }
 
+/// Not the endpoint that failed before.
+static ANOTHER_HOST: LazyLock<RetryHostPredicate> = LazyLock::new(|| {
+    let previous = message::any(&pb::previous_hosts::PreviousHostsPredicate {});
+    RetryHostPredicate {
+        name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
+        config_type: Some(retry_host_predicate::ConfigType::TypedConfig(previous)),
+    }
+});
+
 fn policy(attempts: u32, retry_on: String) -> pb::route::RetryPolicy {
-    let previous = pb::previous_hosts::PreviousHostsPredicate {};
     pb::route::RetryPolicy {
         retry_on,
         num_retries: message::number(attempts),
-        retry_host_predicate: vec![RetryHostPredicate {
-            name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
-            config_type: Some(retry_host_predicate::ConfigType::TypedConfig(message::any(
-                &previous,
-            ))),
-        }],
+        retry_host_predicate: vec![ANOTHER_HOST.clone()],
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         ..Default::default()
     }

@@ -1,108 +1,138 @@
 //! The routes of a sidecar: one configuration for each HTTP port of the mesh.
 
-use model::route::{GatewayRef, VirtualService};
-use model::{Diagnostic, Hostname, Labels, OutboundPolicy, Service};
+use std::sync::Arc;
 
-use super::domains::{Taken, alternates};
-use super::http::{self, Place};
-use super::{MeshRoutes, configuration, decorator, everything, retry, virtual_host};
+use model::route::{GatewayRef, VirtualService};
+use model::{Diagnostic, Hostname, OutboundPolicy, Service};
+
+use super::domains::{Domain, Taken, alternates};
+use super::http::{self, Caller, Place};
+use super::{everything, virtual_host, written};
+use crate::built::Built;
 use crate::finding::{self, Text, code};
 use crate::registry::Registry;
-use crate::{cluster, names, pb};
+use crate::{Kind, cluster, names, pb, wire};
 
 /// All that the routes of a port depend on.
-pub(crate) struct SidecarKey<'a, 'w> {
+pub(crate) struct SidecarKey<'a> {
     pub(crate) port: u16,
     /// The services that have HTTP on this port, in order of precedence.
-    pub(crate) services: &'a [&'w Service],
-    pub(crate) virtual_services: &'a MeshRoutes<'w>,
-    /// Resolves the destinations of routes; nothing else is asked of it.
-    pub(crate) registry: &'a Registry<'w>,
+    pub(crate) services: &'a [Arc<Service>],
+    /// Knows the virtual services of hosts, and resolves the destinations of routes; nothing else
+    /// is asked of it.
+    pub(crate) registry: &'a Registry,
     pub(crate) policy: OutboundPolicy,
     /// The domain that the asking proxy completes short names with.
     pub(crate) domain: &'a str,
-    /// The labels of the asking proxy; they matter only where a route asks for them.
-    pub(crate) labels: &'a Labels,
-    pub(crate) namespace: &'a str,
+    pub(crate) caller: Caller<'a>,
 }
 
 /// A host that gets a virtual host of its own.
-struct Host<'w> {
-    name: &'w Hostname,
-    service: Option<&'w Service>,
-    routes: Option<&'w VirtualService>,
-    domains: Vec<String>,
+struct Host<'a> {
+    name: &'a Hostname,
+    /// Of the virtual host.
+    title: String,
+    service: Option<&'a Service>,
+    routes: Option<&'a VirtualService>,
+    domains: Vec<Domain<'a>>,
 }
 
-pub(crate) fn sidecar(
-    key: &SidecarKey<'_, '_>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> pb::route::RouteConfiguration {
-    let mut taken = Taken::default();
-    let hosts = hosts(key, &mut taken, diagnostics);
-    let mut virtual_hosts: Vec<_> = hosts
-        .into_iter()
-        .map(|host| {
-            let routes = routes(key, &host, diagnostics);
-            virtual_host(
-                names::virtual_host(host.name, key.port),
-                host.domains,
-                routes,
-            )
-        })
-        .collect();
-    virtual_hosts.sort_by(|a, b| a.name.cmp(&b.name));
-    if !taken.has("*") {
-        virtual_hosts.push(catch_all(key.policy));
-    }
-    configuration(names::sidecar_routes(key.port), virtual_hosts)
-}
-
-/// Full names claim their domains first, then aliases, then the shorter forms.
-fn hosts<'w>(
-    key: &SidecarKey<'_, 'w>,
-    taken: &mut Taken,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<Host<'w>> {
-    let with = key.services.iter().map(|service| Host {
-        name: &service.host,
-        service: Some(service),
-        routes: key.virtual_services.of(service),
-        domains: Vec::new(),
+pub(crate) fn sidecar(key: &SidecarKey<'_>, buffer: &mut Vec<u8>) -> Built {
+    let mut diagnostics = Vec::new();
+    let mut taken = Taken::with_capacity(key.services.len() * 5);
+    let mut hosts = hosts(key, &mut taken, &mut diagnostics);
+    hosts.sort_by(|a, b| a.title.cmp(&b.title));
+    let every = Domain {
+        name: "*",
+        dot: false,
+    };
+    let name = names::sidecar_routes(key.port);
+    written::configuration(buffer, &name, |buffer| {
+        for host in &hosts {
+            written::virtual_host(buffer, &host.title, &host.domains, |buffer| {
+                routes(key, host, &mut diagnostics, buffer);
+            });
+        }
+        if !taken.has(every) {
+            wire::message_of(buffer, 2, &catch_all(key.policy));
+        }
     });
-    let without = key
-        .virtual_services
-        .bare(key.port)
-        .map(|(name, routes)| Host {
-            name,
-            service: None,
-            routes: Some(routes),
-            domains: Vec::new(),
-        });
-    let mut hosts: Vec<Host<'w>> = with.chain(without).collect();
+    Built {
+        diagnostics,
+        ..Built::sound(Kind::Route, name.into(), buffer)
+    }
+}
+
+/// Full names claim their domains first, then aliases, then the shorter forms. A domain is taken
+/// once, and a host that is left without any is left out.
+fn hosts<'a>(
+    key: &SidecarKey<'a>,
+    taken: &mut Taken<'a>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Host<'a>> {
+    let routes = key.registry.routes();
+    let with = key.services.iter().map(|service| {
+        let routes = routes.of(service).map(|routes| &**routes);
+        Host::new(&service.host, key.port, Some(service), routes)
+    });
+    let bare = routes.bare(key.port).iter();
+    let without = bare.map(|(name, routes)| Host::new(name, key.port, None, Some(routes)));
+    let mut hosts: Vec<Host<'a>> = with.chain(without).collect();
     for host in &mut hosts {
-        host.domains = taken.take_free(vec![host.name.to_string()]);
+        host.claim(taken, Domain::of(host.name));
     }
     for host in &mut hosts {
-        claim_aliases(host, taken, diagnostics);
+        host.claim_aliases(taken, diagnostics);
     }
+    let domain = key.domain.trim_matches('.').to_ascii_lowercase();
     for host in &mut hosts {
-        let names = host.service.map_or(&[][..], |s| s.aliases.as_slice());
-        for name in std::iter::once(host.name).chain(names) {
-            host.domains
-                .extend(taken.take_free(alternates(name, key.domain)));
+        for name in std::iter::once(host.name).chain(host.aliases()) {
+            for form in alternates(name, &domain) {
+                host.claim(taken, form);
+            }
         }
     }
     hosts.retain(|host| !host.domains.is_empty());
     hosts
 }
 
-fn claim_aliases(host: &mut Host<'_>, taken: &mut Taken, diagnostics: &mut Vec<Diagnostic>) {
-    let Some(service) = host.service else { return };
-    for alias in &service.aliases {
-        match taken.take(alias.as_str()) {
-            true => host.domains.push(alias.to_string()),
-            false => diagnostics.push(duplicate(service, alias)),
+// === impl Host ===
+
+impl<'a> Host<'a> {
+    fn new(
+        name: &'a Hostname,
+        port: u16,
+        service: Option<&'a Service>,
+        routes: Option<&'a VirtualService>,
+    ) -> Host<'a> {
+        Host {
+            name,
+            title: names::virtual_host(name, port),
+            service,
+            routes,
+            domains: Vec::with_capacity(5),
+        }
+    }
+
+    fn aliases(&self) -> &'a [Hostname] {
+        self.service.map_or(&[], |service| &service.aliases)
+    }
+
+    /// `false` if another has the domain.
+    fn claim(&mut self, taken: &mut Taken<'a>, domain: Domain<'a>) -> bool {
+        let free = taken.take(domain);
+        if free {
+            self.domains.push(domain);
+        }
+        free
+    }
+
+    fn claim_aliases(&mut self, taken: &mut Taken<'a>, diagnostics: &mut Vec<Diagnostic>) {
+        let Some(service) = self.service else { return };
+        for alias in &service.aliases {
+            if !self.claim(taken, Domain::of(alias)) {
+                diagnostics.push(duplicate(service, alias));
+            }
         }
     }
 }
@@ -118,32 +148,25 @@ fn duplicate(service: &Service, alias: &Hostname) -> Diagnostic {
 }
 
 fn routes(
-    key: &SidecarKey<'_, '_>,
+    key: &SidecarKey<'_>,
     host: &Host<'_>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<pb::route::Route> {
+    buffer: &mut Vec<u8>,
+) {
     let Some(service) = host.routes else {
-        return vec![default_route(host.name, key.port)];
+        // Without a virtual service, everything goes to all endpoints.
+        let cluster = names::outbound_cluster(key.port, None, host.name);
+        let operation = names::default_operation(&host.title);
+        return written::default_route(buffer, &cluster, &operation);
     };
     let place = Place {
         gateways: &[&GatewayRef::Mesh],
         port: key.port,
-        labels: key.labels,
-        namespace: key.namespace,
+        caller: key.caller,
     };
-    let built = http::routes(service, place, key.registry, diagnostics);
-    built.into_iter().map(|built| built.route).collect()
-}
-
-/// What a service has that no virtual service describes: everything to all of its endpoints.
-fn default_route(host: &Hostname, port: u16) -> pb::route::Route {
-    let cluster = names::outbound_cluster(port, None, host);
-    let mut route = everything(names::DEFAULT_ROUTE, cluster);
-    route.decorator = Some(decorator(names::operation(host, port, "/*")));
-    if let Some(pb::route::route::Action::Route(action)) = &mut route.action {
-        action.retry_policy = Some(retry::default());
+    for built in http::routes(service, place, key.registry, diagnostics) {
+        written::route(buffer, &built.route);
     }
-    route
 }
 
 /// Requests for hosts that the mesh does not know.

@@ -1,18 +1,30 @@
 //! Which virtual service a host of the mesh has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::route::{GatewayRef, VirtualService};
 use model::{Hostname, Service};
 
+use super::http::Source;
 use crate::registry::{ByHost, Registry};
 
 /// The virtual services that apply to sidecars. A host has one, never a mix: the one that names it
 /// most specifically, and of equals the oldest.
-pub(crate) struct MeshRoutes<'w> {
-    by_host: ByHost<'w, VirtualService>,
+#[derive(Debug, Default)]
+pub(crate) struct MeshRoutes {
+    by_host: ByHost<VirtualService>,
     /// Hosts that no service has, with the ports on which they are routed.
-    bare: BTreeMap<&'w Hostname, (&'w VirtualService, BTreeSet<u16>)>,
+    bare: BTreeMap<Hostname, Bare>,
+    bare_by_port: BTreeMap<u16, Vec<(Hostname, Arc<VirtualService>)>>,
+    sources: BTreeSet<Source>,
+}
+
+/// How a host without a service is routed.
+#[derive(Debug, PartialEq)]
+struct Bare {
+    service: Arc<VirtualService>,
+    ports: BTreeSet<u16>,
 }
 
 /// The port of hosts that no service has, if nothing says another.
@@ -20,78 +32,121 @@ const BARE_PORT: u16 = 80;
 
 // === impl MeshRoutes ===
 
-impl<'w> MeshRoutes<'w> {
-    pub(crate) fn new(
-        services: impl Iterator<Item = &'w VirtualService> + Clone,
-        registry: &Registry<'w>,
-    ) -> MeshRoutes<'w> {
-        let mesh = services.filter(|service| service.gateways.contains(&GatewayRef::Mesh));
-        let hosts = mesh
-            .clone()
-            .flat_map(|service| service.hosts.iter().map(move |host| (host, service)));
-        let mut bare = BTreeMap::new();
-        for service in mesh {
-            add_bare(service, registry, &mut bare);
+impl MeshRoutes {
+    pub(crate) fn new(registry: &Registry) -> MeshRoutes {
+        let mut routes = MeshRoutes {
+            by_host: in_mesh(registry).flat_map(by_host).collect(),
+            ..MeshRoutes::default()
+        };
+        for service in in_mesh(registry) {
+            routes.add_bare(service, registry);
+            routes.sources.extend(Source::all(service));
         }
-        MeshRoutes {
-            by_host: hosts.collect(),
-            bare,
+        for (host, bare) in &routes.bare {
+            for port in &bare.ports {
+                let on_port = routes.bare_by_port.entry(*port).or_default();
+                on_port.push((host.clone(), bare.service.clone()));
+            }
         }
+        routes
     }
 
     /// The virtual service of a service, by its name or else by an alias.
-    pub(super) fn of(&self, service: &Service) -> Option<&'w VirtualService> {
+    pub(crate) fn of(&self, service: &Service) -> Option<&Arc<VirtualService>> {
         let mut names = std::iter::once(&service.host).chain(&service.aliases);
         names.find_map(|name| self.by_host.get(name))
     }
 
-    /// The hosts without a service that are routed on a port.
-    pub(super) fn bare(
-        &self,
+    /// The hosts without a service that are routed on a port, in order.
+    pub(crate) fn bare(&self, port: u16) -> &[(Hostname, Arc<VirtualService>)] {
+        self.bare_by_port.get(&port).map_or(&[], |hosts| hosts)
+    }
+
+    /// All that conditions ask of callers, beyond nothing.
+    pub(crate) fn sources(&self) -> &BTreeSet<Source> {
+        &self.sources
+    }
+
+    /// The virtual services that are used on a port.
+    pub(crate) fn on_port<'a>(
+        &'a self,
         port: u16,
-    ) -> impl Iterator<Item = (&'w Hostname, &'w VirtualService)> {
-        self.bare
-            .iter()
-            .filter(move |(_, (_, ports))| ports.contains(&port))
-            .map(|(host, (service, _))| (*host, *service))
+        registry: &'a Registry,
+    ) -> impl Iterator<Item = &'a Arc<VirtualService>> {
+        let services = registry.ports().get(&port).into_iter();
+        let with = services.flat_map(|services| &services.http);
+        let bare = self.bare(port).iter().map(|(_, service)| service);
+        with.filter_map(|service| self.of(service)).chain(bare)
+    }
+
+    /// The ports on which a virtual service may be used.
+    pub(crate) fn ports_of(&self, service: &VirtualService, registry: &Registry) -> BTreeSet<u16> {
+        let mut ports = BTreeSet::new();
+        for host in &service.hosts {
+            let known = registry.known_as(host).into_iter();
+            ports.extend(known.flat_map(|service| http_ports(service)));
+            ports.extend(self.bare.get(host).into_iter().flat_map(|bare| &bare.ports));
+        }
+        ports
+    }
+
+    /// The ports on which hosts without a service are routed otherwise.
+    pub(crate) fn bare_differences(&self, other: &MeshRoutes) -> BTreeSet<u16> {
+        let one_way = |from: &MeshRoutes, to: &MeshRoutes| -> Vec<u16> {
+            let entries = from.bare.iter();
+            let different = entries.filter(|(host, bare)| to.bare.get(*host) != Some(*bare));
+            different.flat_map(|(_, bare)| bare.ports.clone()).collect()
+        };
+        let ports = one_way(self, other).into_iter();
+        ports.chain(one_way(other, self)).collect()
+    }
+
+    /// Hosts without a service are routed on the ports of the services that the same virtual
+    /// service names, and of wildcard services that stand for them; failing these, on port 80.
+    fn add_bare(&mut self, service: &Arc<VirtualService>, registry: &Registry) {
+        let mut ports = BTreeSet::new();
+        let mut without = Vec::new();
+        for host in &service.hosts {
+            let covered = covered(host, registry);
+            if covered.is_empty() {
+                without.push(host);
+            }
+            ports.extend(covered.into_iter().flat_map(http_ports));
+        }
+        for host in without {
+            let wildcards = registry.wildcards().iter();
+            let standing = wildcards.filter(|s| s.host.covers(host));
+            let standing = standing.flat_map(|s| http_ports(s));
+            let mut ports: BTreeSet<u16> = ports.iter().copied().chain(standing).collect();
+            if ports.is_empty() {
+                ports.insert(BARE_PORT);
+            }
+            self.bare.entry(host.clone()).or_insert_with(|| Bare {
+                service: service.clone(),
+                ports,
+            });
+        }
     }
 }
 
-type Bare<'w> = BTreeMap<&'w Hostname, (&'w VirtualService, BTreeSet<u16>)>;
+fn in_mesh(registry: &Registry) -> impl Iterator<Item = &Arc<VirtualService>> {
+    let services = registry.world.virtual_services.iter();
+    services.filter(|service| service.gateways.contains(&GatewayRef::Mesh))
+}
 
-/// Hosts without a service are routed on the ports of the services that the same virtual service
-/// names, and of wildcard services that stand for them; failing these, on port 80.
-fn add_bare<'w>(service: &'w VirtualService, registry: &Registry<'w>, bare: &mut Bare<'w>) {
-    let mut ports = BTreeSet::new();
-    let mut without = Vec::new();
-    for host in &service.hosts {
-        let mut covered = covered(host, registry).peekable();
-        if covered.peek().is_none() {
-            without.push(host);
-        }
-        ports.extend(covered.flat_map(http_ports));
-    }
-    for host in without {
-        let wildcards = registry.services().filter(|s| s.host.is_wildcard());
-        let standing = wildcards
-            .filter(|s| s.host.covers(host))
-            .flat_map(http_ports);
-        let mut ports: BTreeSet<u16> = ports.iter().copied().chain(standing).collect();
-        if ports.is_empty() {
-            ports.insert(BARE_PORT);
-        }
-        bare.entry(host).or_insert((service, ports));
-    }
+fn by_host(service: &Arc<VirtualService>) -> impl Iterator<Item = (Hostname, Arc<VirtualService>)> {
+    let hosts = service.hosts.iter();
+    hosts.map(|host| (host.clone(), service.clone()))
 }
 
 /// The services that a host of a virtual service stands for.
-fn covered<'a, 'w: 'a>(
-    host: &'a Hostname,
-    registry: &Registry<'w>,
-) -> Box<dyn Iterator<Item = &'w Service> + 'a> {
+fn covered<'a>(host: &'a Hostname, registry: &'a Registry) -> Vec<&'a Service> {
     match host.is_wildcard() {
-        false => Box::new(registry.service(host).into_iter()),
-        true => Box::new(registry.services().filter(|s| host.covers(&s.host))),
+        false => registry.service(host).map(|s| &**s).into_iter().collect(),
+        true => {
+            let services = registry.services().map(|service| &**service);
+            services.filter(|s| host.covers(&s.host)).collect()
+        }
     }
 }
 

@@ -1,0 +1,198 @@
+//! What all connected proxies should run, kept up to date.
+//!
+//! Nearly everything that proxies run is the same for many of them: the clusters of services for
+//! all, the endpoints for all on one machine, the routes for all that complete names alike. Such
+//! resources are kept in sets, each compiled once, however many proxies run it. From one World to
+//! the next, only what a [`ChangeSet`] touches is compiled again, and only what came out different
+//! is told.
+//!
+//! ```text
+//! ChangeSet ─► touched ─► redo ─► sets ─► SetChange   for all that run the set
+//! Proxy ──────► plan ───► whole ─┘ └────► Plan        which sets, and what it shares with no other
+//! ```
+//!
+//! Where a few proxies see something else than the others, as those on the machine of an endpoint
+//! do, a second set holds only what differs, and hides what the first has under the same names.
+
+mod origins;
+mod plan;
+mod redo;
+mod set;
+mod sets;
+mod touched;
+mod whole;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::{ChangeSet, Diagnostic, Gateway, ObjectRef, Proxy, Role, World};
+
+use crate::Kind;
+use crate::compile::{own, sidecar};
+use crate::registry::Registry;
+use crate::route::Source;
+
+pub use plan::Plan;
+pub use set::{SetChange, SetKey};
+
+use redo::Redo;
+use sets::Sets;
+use touched::Touched;
+
+/// Compiles for all proxies together. Has one owner; does no I/O and starts no threads.
+///
+/// For every proxy that joined, its sets (later ones hide what earlier ones have under the same
+/// kind and name) and then its own resources (which hide both) are exactly what
+/// [`compile`](crate::compile) says for the World of the latest update, as long as the caller plans
+/// again those that an update [affects](Compiler::affects).
+#[derive(Debug)]
+pub struct Compiler {
+    registry: Registry,
+    sets: Sets,
+    latest: Latest,
+    buffer: Vec<u8>,
+}
+
+/// What of the latest update can matter to plans.
+#[derive(Debug, Default)]
+struct Latest {
+    /// Ports whose outbound listeners were touched.
+    ports: BTreeSet<u16>,
+    /// Gateways that changed, as they were and as they are.
+    gateways: Vec<Arc<Gateway>>,
+    /// What routes asked of callers before.
+    sources: BTreeSet<Source>,
+}
+
+// === impl Compiler ===
+
+impl Compiler {
+    /// For an empty World.
+    pub fn new() -> Compiler {
+        Compiler {
+            registry: Registry::new(Arc::default()),
+            sets: Sets::default(),
+            latest: Latest::default(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Brings every set that is in use up to a World. `changes` must hold all in which it differs
+    /// from the World of the update before; it may hold more. Told is what became different.
+    pub fn update(&mut self, world: &Arc<World>, changes: &ChangeSet) -> Vec<SetChange> {
+        let next = match changes.mesh {
+            true => Registry::new(world.clone()),
+            false => self.registry.advance(world, changes),
+        };
+        let old = std::mem::replace(&mut self.registry, next);
+        let touched = Touched::new(&old, &self.registry, changes);
+        let mut redo = Redo {
+            old: &old,
+            new: &self.registry,
+            sets: &mut self.sets,
+            buffer: &mut self.buffer,
+        };
+        match changes.mesh {
+            true => redo.everything(),
+            false => redo.touched(&touched),
+        }
+        self.latest = Latest {
+            ports: touched.listeners,
+            gateways: touched.gateways,
+            sources: old.routes().sources().clone(),
+        };
+        self.sets.take_news()
+    }
+
+    /// A proxy connects, or must be planned again. Sets that were not in use before are compiled
+    /// and told in full. To plan again, join first and then leave with the plan before, so that
+    /// sets in both stay in use.
+    pub fn join(&mut self, proxy: &Proxy) -> (Plan, Vec<SetChange>) {
+        let plan = self.plan(proxy);
+        for key in &plan.sets {
+            if self.sets.hold(key) {
+                let built = whole::whole(key, &self.registry, &mut self.buffer);
+                self.sets.fill(key, built);
+            }
+        }
+        (plan, self.sets.take_news())
+    }
+
+    /// A proxy disconnects, or was planned again. Sets that nobody uses any more are dropped and
+    /// told as gone, at once.
+    pub fn leave(&mut self, plan: &Plan) -> Vec<SetChange> {
+        let released = plan.sets.iter().filter_map(|key| self.sets.release(key));
+        released.collect()
+    }
+
+    /// Whether the latest update, which was with these changes, may have made the plan of a proxy
+    /// another; if not, it stays valid. The proxy is as it is now: that a change of instances made
+    /// it belong to another is for the caller to find out.
+    pub fn affects(&self, changes: &ChangeSet, proxy: &Proxy) -> bool {
+        changes.mesh || self.affects_instance(changes, proxy) || self.affects_role(proxy)
+    }
+
+    /// What was left out for a proxy, and why: of its own part and of the sets that it runs.
+    /// Sorted, each once.
+    pub fn diagnostics(&self, plan: &Plan) -> Vec<Diagnostic> {
+        let mut by_name: BTreeMap<(Kind, &Arc<str>), &[Diagnostic]> = BTreeMap::new();
+        for key in &plan.sets {
+            by_name.extend(self.sets.diagnostics(key));
+        }
+        let shared = by_name.into_values().flatten();
+        let mut all: Vec<Diagnostic> = shared.chain(&plan.diagnostics).cloned().collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// The Istio objects that a resource came from, as far as its name tells: the destination rule
+    /// of a cluster and of its endpoints, the virtual services of routes, the gateways of a
+    /// listener. Looked up in the World of the latest update.
+    pub fn origins(&self, kind: Kind, name: &str) -> Vec<ObjectRef> {
+        origins::origins(&self.registry, kind, name)
+    }
+
+    fn plan(&self, proxy: &Proxy) -> Plan {
+        let own = own(&self.registry, proxy).finish();
+        Plan {
+            sets: plan::sets(proxy, self.registry.routes().sources()),
+            own: own.resources,
+            diagnostics: own.diagnostics,
+        }
+    }
+
+    fn affects_instance(&self, changes: &ChangeSet, proxy: &Proxy) -> bool {
+        match proxy.instance.as_deref() {
+            // Where it runs may be known from the instances around it.
+            Some(instance) if instance.agent.is_some() => changes.instances.contains(&instance.id),
+            _ => !changes.instances.is_empty(),
+        }
+    }
+
+    fn affects_role(&self, proxy: &Proxy) -> bool {
+        match proxy.role {
+            Role::Router => {
+                let mut gateways = self.latest.gateways.iter();
+                gateways.any(|gateway| gateway.selector.selects(&proxy.labels))
+            }
+            Role::Sidecar => {
+                let contested = sidecar::contested(proxy);
+                let now = self.registry.routes().sources();
+                contested
+                    .iter()
+                    .any(|port| self.latest.ports.contains(port))
+                    || plan::class(proxy, now) != plan::class(proxy, &self.latest.sources)
+            }
+        }
+    }
+}
+
+impl Default for Compiler {
+    fn default() -> Compiler {
+        Compiler::new()
+    }
+}

@@ -1,0 +1,87 @@
+//! Which objects a resource came from.
+
+use std::collections::BTreeSet;
+
+use model::route::GatewayRef;
+use model::{Gateway, Hostname, ObjectRef};
+
+use crate::registry::Registry;
+use crate::{Kind, names};
+
+/// Told by the name alone, for whoever asks knows no more: Envoy's rejections name resources. Where
+/// a name stands for different things in different proxies, the objects of all are given. Sorted.
+pub(super) fn origins(registry: &Registry, kind: Kind, name: &str) -> Vec<ObjectRef> {
+    let found: BTreeSet<ObjectRef> = match kind {
+        Kind::Cluster | Kind::Endpoint => of_cluster(registry, name).into_iter().collect(),
+        Kind::Listener => of_listener(registry, name),
+        Kind::Route => of_routes(registry, name),
+        Kind::Secret => BTreeSet::new(),
+    };
+    found.into_iter().collect()
+}
+
+fn of_cluster(registry: &Registry, name: &str) -> Option<ObjectRef> {
+    let (_, _, host) = names::parse_outbound_cluster(name)?;
+    let host = Hostname::parse(host).ok()?;
+    Some(registry.rule(&host)?.object.clone())
+}
+
+/// The gateways that listen on the port, or whose port an instance maps to it.
+fn of_listener(registry: &Registry, name: &str) -> BTreeSet<ObjectRef> {
+    let port = name
+        .rsplit_once('_')
+        .and_then(|(_, port)| port.parse().ok());
+    let Some(port) = port else {
+        return BTreeSet::new();
+    };
+    let gateways = registry.world.gateways.iter();
+    let listening = gateways.filter(|gateway| {
+        let mut servers = gateway.servers.iter();
+        servers.any(|server| server.port == port) || maps(registry, gateway, port)
+    });
+    listening.map(|gateway| gateway.object.clone()).collect()
+}
+
+fn maps(registry: &Registry, gateway: &Gateway, target: u16) -> bool {
+    let instances = registry.world.instances.values();
+    let mut selected = instances.filter(|instance| gateway.selector.selects(&instance.labels));
+    selected.any(|instance| {
+        let mut mapped = instance.ports.iter().filter(|port| port.target == target);
+        mapped.any(|mapped| {
+            gateway
+                .servers
+                .iter()
+                .any(|s| s.port == mapped.service_port)
+        })
+    })
+}
+
+fn of_routes(registry: &Registry, name: &str) -> BTreeSet<ObjectRef> {
+    match name.strip_prefix("http.") {
+        Some(port) => port.parse().map(|port| of_gateway_routes(registry, port)),
+        None => name.parse().map(|port| {
+            let used = registry.routes().on_port(port, registry);
+            used.map(|service| service.object.clone()).collect()
+        }),
+    }
+    .unwrap_or_default()
+}
+
+/// The gateways of the port and the virtual services that bind to them.
+fn of_gateway_routes(registry: &Registry, port: u16) -> BTreeSet<ObjectRef> {
+    let gateways = registry.world.gateways.iter();
+    let serving: BTreeSet<ObjectRef> = gateways
+        .filter(|gateway| gateway.servers.iter().any(|server| server.port == port))
+        .map(|gateway| gateway.object.clone())
+        .collect();
+    let serves = |reference: &GatewayRef| match reference {
+        GatewayRef::Mesh => false,
+        GatewayRef::Gateway { namespace, name } => serving
+            .iter()
+            .any(|gateway| gateway.namespace == *namespace && gateway.name == *name),
+    };
+    let services = registry.world.virtual_services.iter();
+    let bound = services.filter(|service| service.gateways.iter().any(serves));
+    let bound: Vec<ObjectRef> = bound.map(|service| service.object.clone()).collect();
+    serving.into_iter().chain(bound).collect()
+}

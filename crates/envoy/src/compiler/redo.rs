@@ -1,0 +1,212 @@
+//! From what a change touches to the sets.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::route::GatewayRef;
+use model::{Capture, Hostname, Labels};
+
+use super::set::{Scope, SetKey};
+use super::sets::Sets;
+use super::touched::Touched;
+use super::whole::{self, NOBODY};
+use crate::built::Built;
+use crate::compile::{router, services, sidecar};
+use crate::names;
+use crate::registry::{Registry, Target, served};
+use crate::route::Caller;
+
+/// Builds again, with the World before at hand to know what is to go.
+pub(super) struct Redo<'a> {
+    pub(super) old: &'a Registry,
+    pub(super) new: &'a Registry,
+    pub(super) sets: &'a mut Sets,
+    pub(super) buffer: &'a mut Vec<u8>,
+}
+
+// === impl Redo ===
+
+impl<'a> Redo<'a> {
+    pub(super) fn everything(&mut self) {
+        for key in self.sets.keys() {
+            let built = whole::whole(&key, self.new, self.buffer);
+            self.sets.replace(&key, built);
+        }
+    }
+
+    pub(super) fn touched(&mut self, touched: &Touched) {
+        if self.sets.is_empty() {
+            return;
+        }
+        for host in &touched.hosts {
+            self.host(host);
+        }
+        for key in &touched.endpoints {
+            self.endpoints(&key.host, key.port);
+        }
+        let config = !touched.gateways.is_empty() || !touched.virtual_services.is_empty();
+        if config || !touched.listeners.is_empty() || !touched.routes.is_empty() {
+            for key in self.sets.keys() {
+                self.ports(&key, touched);
+            }
+        }
+    }
+
+    /// The clusters of a service and what is behind them.
+    fn host(&mut self, host: &Hostname) {
+        let agents = self.agents(host, None);
+        let mut stale: BTreeSet<Arc<str>> = targets(self.old, host).map(services::name).collect();
+        for target in targets(self.new, host) {
+            let cluster = services::cluster(self.new, target, self.buffer);
+            stale.remove(&cluster.name);
+            self.sets.put(&SetKey(Scope::Clusters), cluster);
+            self.assignment(target, &agents);
+        }
+        for name in stale {
+            self.sets.remove(&SetKey(Scope::Clusters), &name);
+            self.sets.remove(&SetKey(Scope::Endpoints), &name);
+            for agent in &agents {
+                let key = SetKey(Scope::EndpointsFrom(*agent));
+                self.sets.remove(&key, &name);
+            }
+        }
+    }
+
+    /// What is behind one port of a service.
+    fn endpoints(&mut self, host: &Hostname, port: u16) {
+        let agents = self.agents(host, Some(port));
+        for target in targets(self.new, host).filter(|target| target.port.number == port) {
+            self.assignment(target, &agents);
+        }
+    }
+
+    fn assignment(&mut self, target: Target<'_>, agents: &BTreeSet<IpAddr>) {
+        let common = services::assignment(self.new, target, None, self.buffer);
+        self.sets.put(&SetKey(Scope::Endpoints), common);
+        for agent in agents {
+            let seen = services::assignment(self.new, target, Some(*agent), self.buffer);
+            self.sets.put(&SetKey(Scope::EndpointsFrom(*agent)), seen);
+        }
+    }
+
+    /// The machines in question that see, or saw, endpoints of a service otherwise.
+    fn agents(&self, host: &Hostname, port: Option<u16>) -> BTreeSet<IpAddr> {
+        let mut agents = BTreeSet::new();
+        for registry in [self.old, self.new] {
+            let service = registry.world.services.get(host).into_iter();
+            let ports = service.flat_map(|service| served(service));
+            for served in ports.filter(|served| port.is_none_or(|port| served.number == port)) {
+                agents.extend(whole::agents(registry.endpoints(host, served.number)));
+            }
+        }
+        agents.retain(|agent| self.sets.has(&SetKey(Scope::EndpointsFrom(*agent))));
+        agents
+    }
+
+    /// What a set of listeners or routes has on the ports that are touched.
+    fn ports(&mut self, key: &SetKey, touched: &Touched) {
+        match &key.0 {
+            Scope::Listeners(_) | Scope::ListenersFrom(_) => {
+                for port in &touched.listeners {
+                    self.listener(key, *port);
+                }
+            }
+            Scope::Routes(_) | Scope::RoutesOf(..) => {
+                for port in &touched.routes {
+                    self.routes(key, *port);
+                }
+            }
+            Scope::GatewayRoutes(labels, namespace) => {
+                let ports = gateway_ports(self.old, self.new, labels, touched);
+                let wanted = |port| ports.contains(&port);
+                let built = router::routes(self.new, labels, namespace, wanted, self.buffer);
+                let mut stale: BTreeSet<String> = ports
+                    .iter()
+                    .map(|port| names::gateway_routes(*port))
+                    .collect();
+                for built in built {
+                    stale.remove(&*built.name);
+                    self.sets.put(key, built);
+                }
+                for name in stale {
+                    self.sets.remove(key, &name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn listener(&mut self, key: &SetKey, port: u16) {
+        let (capture, agent) = match key.0 {
+            Scope::Listeners(capture) => (capture, None),
+            Scope::ListenersFrom(agent) => (Capture::Redirect, Some(agent)),
+            _ => return,
+        };
+        let services = self.new.ports().get(&port);
+        let differs = |agent| services.is_some_and(|s| s.differs_on(agent, port, self.new));
+        let asking = whole::from(capture, agent);
+        let built = match agent.is_none_or(differs) {
+            true => sidecar::listener(self.new, port, asking),
+            false => None,
+        };
+        let name = names::listener(sidecar::outbound_address(capture), port);
+        self.put_or_remove(key, &name, built);
+    }
+
+    fn routes(&mut self, key: &SetKey, port: u16) {
+        let (domain, caller) = match &key.0 {
+            Scope::Routes(domain) => (domain, Some(NOBODY)),
+            Scope::RoutesOf(domain, class) => {
+                let asks = whole::asks(self.new, port, class);
+                (domain, asks.then_some(Caller::Class(class)))
+            }
+            _ => return,
+        };
+        let build = |caller| sidecar::routes(self.new, port, domain, caller, self.buffer);
+        let built = caller.and_then(build);
+        self.put_or_remove(key, &names::sidecar_routes(port), built);
+    }
+
+    fn put_or_remove(&mut self, key: &SetKey, name: &str, built: Option<Built>) {
+        match built {
+            Some(built) => self.sets.put(key, built),
+            None => self.sets.remove(key, name),
+        }
+    }
+}
+
+fn targets<'a>(registry: &'a Registry, host: &Hostname) -> impl Iterator<Item = Target<'a>> {
+    let service = registry.world.services.get(host).into_iter();
+    service.flat_map(|service| registry.targets(service))
+}
+
+/// The ports of gateways with these labels whose routes can be others.
+fn gateway_ports(
+    old: &Registry,
+    new: &Registry,
+    labels: &Labels,
+    touched: &Touched,
+) -> BTreeSet<u16> {
+    let named: BTreeSet<&GatewayRef> = touched
+        .virtual_services
+        .iter()
+        .flat_map(|service| &service.gateways)
+        .collect();
+    let known = [old, new].into_iter().flat_map(|r| r.world.gateways.iter());
+    let binding = known.filter(|gateway| {
+        let reference = GatewayRef::Gateway {
+            namespace: gateway.object.namespace.clone(),
+            name: gateway.object.name.clone(),
+        };
+        named.contains(&reference)
+    });
+    let gateways = binding.chain(&touched.gateways);
+    let servers = gateways
+        .filter(|gateway| gateway.selector.selects(labels))
+        .flat_map(|gateway| &gateway.servers);
+    servers
+        .filter(|server| server.protocol.is_http())
+        .map(|server| server.port)
+        .collect()
+}

@@ -1,0 +1,104 @@
+//! Sets of resources that many proxies run, and how they are told apart.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::{Capture, Labels};
+
+use crate::route::Source;
+use crate::{Kind, Resource};
+
+/// Names one set of resources of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SetKey(pub(super) Scope);
+
+/// How a set became different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetChange {
+    pub set: SetKey,
+    pub kind: Kind,
+    /// What is new or has another body. Sorted by name.
+    pub upserts: Vec<Resource>,
+    /// The names of what is no longer there. Sorted.
+    pub removals: Vec<Arc<str>>,
+    /// Nobody uses the set any more, and it is no longer kept.
+    pub gone: bool,
+}
+
+/// Whom a set is for, which is all that it depends on beside the World. What hides comes after what
+/// it hides.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Scope {
+    /// The clusters of services, for everyone.
+    Clusters,
+    /// The clusters that sidecars have beside these.
+    SidecarClusters,
+    /// Endpoints as seen from machines that run none of them.
+    Endpoints,
+    /// What is seen otherwise from a machine.
+    EndpointsFrom(IpAddr),
+    /// Outbound listeners, as seen from machines that run no endpoints.
+    Listeners(Capture),
+    /// What is otherwise for redirected connections on a machine.
+    ListenersFrom(IpAddr),
+    /// The routes of sidecars that complete names with this domain, for callers of whom nothing
+    /// holds that conditions ask.
+    Routes(Arc<str>),
+    /// What is otherwise for callers of whom this holds.
+    RoutesOf(Arc<str>, Arc<BTreeSet<Source>>),
+    /// The routes of gateways with these labels, in this namespace.
+    GatewayRoutes(Labels, Arc<str>),
+}
+
+// === impl SetKey ===
+
+impl SetKey {
+    /// Of all resources in the set.
+    pub fn kind(&self) -> Kind {
+        match self.0 {
+            Scope::Clusters | Scope::SidecarClusters => Kind::Cluster,
+            Scope::Endpoints | Scope::EndpointsFrom(_) => Kind::Endpoint,
+            Scope::Listeners(_) | Scope::ListenersFrom(_) => Kind::Listener,
+            Scope::Routes(_) | Scope::RoutesOf(..) | Scope::GatewayRoutes(..) => Kind::Route,
+        }
+    }
+
+    /// The set of which this one holds only what differs.
+    pub(super) fn base(&self) -> Option<SetKey> {
+        match &self.0 {
+            Scope::EndpointsFrom(_) => Some(SetKey(Scope::Endpoints)),
+            Scope::ListenersFrom(_) => Some(SetKey(Scope::Listeners(Capture::Redirect))),
+            Scope::RoutesOf(domain, _) => Some(SetKey(Scope::Routes(domain.clone()))),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SetKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Scope::Clusters => f.write_str("clusters"),
+            Scope::SidecarClusters => f.write_str("clusters of sidecars"),
+            Scope::Endpoints => f.write_str("endpoints"),
+            Scope::EndpointsFrom(agent) => write!(f, "endpoints from {agent}"),
+            Scope::Listeners(Capture::Redirect) => f.write_str("redirected listeners"),
+            Scope::Listeners(Capture::Explicit { outbound }) => {
+                write!(f, "listeners on {outbound}")
+            }
+            Scope::ListenersFrom(agent) => write!(f, "redirected listeners from {agent}"),
+            Scope::Routes(domain) => write!(f, "routes in {domain}"),
+            Scope::RoutesOf(domain, class) => {
+                write!(f, "routes in {domain} for")?;
+                let mut sources = class.iter();
+                sources.try_for_each(|source| write!(f, " {source}"))
+            }
+            Scope::GatewayRoutes(labels, namespace) => {
+                write!(f, "routes of gateways in {namespace} with")?;
+                let mut labels = labels.iter();
+                labels.try_for_each(|(key, value)| write!(f, " {key}={value}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The compiler is held to what `compile` says from nothing.
+
+mod counting;
+mod events;
+mod fleet;
+mod history;
+mod oracle;
+mod plans;
+mod worlds;

@@ -1,0 +1,228 @@
+//! Random events.
+
+use std::time::Duration;
+
+use model::route::*;
+use model::*;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::history::{AGENTS, Event, PROXIES};
+use crate::fixtures::routes::*;
+use crate::fixtures::*;
+
+const HOSTS: &[&str] = &["a", "b", "c", "web.example.com", "*.example.com"];
+const NAMES: &[&str] = &[
+    "a",
+    "b",
+    "c",
+    "web.example.com",
+    "*.example.com",
+    "api.example.com",
+    "*",
+    "alias.example.com",
+];
+const PORTS: &[(u16, &str)] = &[
+    (80, "http"),
+    (80, "tcp"),
+    (9080, "http"),
+    (9080, "grpc-web"),
+    (6379, "tcp"),
+    (6379, "redis"),
+    (443, "tls"),
+    (15001, "http"),
+    (15006, "tcp"),
+    (53, "udp"),
+];
+pub(super) fn event() -> impl Strategy<Value = Event> {
+    let service = (
+        prop::collection::vec(select(PORTS), 1..4),
+        prop::collection::vec(select(&["alias.example.com", "a"][..]), 0..2),
+    );
+    let subsets = prop::collection::vec(subset(), 0..3).prop_map(unique);
+    let number = select(&[80u16, 9080, 6379][..]);
+    prop_oneof![
+        3 => (select(HOSTS), prop::option::weighted(0.8, service)).prop_map(|(h, s)| Event::Service(h, s)),
+        5 => (select(HOSTS), number, prop::collection::vec(endpoint(), 0..4)).prop_map(endpoints),
+        2 => (select(NAMES), prop::option::weighted(0.8, subsets)).prop_map(|(h, s)| Event::Rule(h, s)),
+        4 => (select(&["one", "two", "three"][..]), prop::option::weighted(0.8, routes())).prop_map(named),
+        2 => (select(&["one", "two"][..]), prop::option::weighted(0.8, gateway())).prop_map(placed),
+        1 => mesh().prop_map(Event::Mesh),
+        3 => (0..PROXIES, any::<bool>(), any::<u8>()).prop_map(instance),
+        4 => (0..PROXIES).prop_map(Event::Connection),
+    ]
+}
+
+fn unique(mut subsets: Vec<Subset>) -> Vec<Subset> {
+    subsets.sort_by(|a, b| a.name.cmp(&b.name));
+    subsets.dedup_by(|a, b| a.name == b.name);
+    subsets
+}
+
+fn subset() -> impl Strategy<Value = Subset> {
+    let labels = select(&["v1", "v2"][..]).prop_map(version);
+    (select(&["v1", "v2", "all"][..]), labels).prop_map(|(name, labels)| Subset {
+        name: name.to_owned(),
+        labels: if name == "all" {
+            Labels::default()
+        } else {
+            labels
+        },
+    })
+}
+
+fn endpoints((name, port, mut list): (&'static str, u16, Vec<Endpoint>)) -> Event {
+    for (at, endpoint) in list.iter_mut().enumerate() {
+        endpoint.instance = InstanceId::from(format!("{name}-{at}").as_str());
+    }
+    Event::Endpoints(name, port, list)
+}
+
+fn endpoint() -> impl Strategy<Value = Endpoint> {
+    let health = select(&[Health::Healthy, Health::Degraded, Health::Unhealthy][..]);
+    let label = select(&["v1", "v2"][..]);
+    (health, label, 0..4usize, 0..4u16, 1..3u32).prop_map(|(health, v, agent, n, weight)| {
+        Endpoint {
+            instance: InstanceId::from(""),
+            labels: version(v),
+            locality: Locality::default(),
+            weight,
+            health,
+            reach: match AGENTS.get(agent) {
+                Some(agent) => bridge(agent, 31_000 + n, &format!("172.17.0.{n}:9080")),
+                None => Reach::everywhere(at(&format!("10.9.9.{n}:80"))),
+            },
+        }
+    })
+}
+
+fn named((name, value): (&'static str, Option<VirtualService>)) -> Event {
+    let value = value.map(|value| VirtualService {
+        object: object("VirtualService", name),
+        ..value
+    });
+    Event::Routes(name, value)
+}
+
+fn routes() -> impl Strategy<Value = VirtualService> {
+    let hosts = prop::collection::vec(select(NAMES), 1..3);
+    let bound = prop::collection::vec(select(&["mesh", "mesh", "one", "two"][..]), 1..3);
+    let rules = prop::collection::vec(http_rule(), 1..3);
+    (hosts, bound, rules).prop_map(|(hosts, bound, rules)| VirtualService {
+        gateways: bound.into_iter().map(place).collect(),
+        ..virtual_service("", &hosts, rules)
+    })
+}
+
+fn place(name: &str) -> GatewayRef {
+    match name {
+        "mesh" => GatewayRef::Mesh,
+        name => gateway_ref(name),
+    }
+}
+
+fn http_rule() -> impl Strategy<Value = HttpRoute> {
+    let targets = &[
+        "a",
+        "b/v1",
+        "c:80",
+        "web.example.com",
+        "alias.example.com",
+        "nobody/v9",
+        "!",
+    ];
+    let source = select(&["", "v1", "v2"][..]);
+    let namespace = prop::option::weighted(0.2, select(&["default", "other"][..]));
+    let port = prop::option::weighted(0.2, select(&[80u16, 9080][..]));
+    let only = prop::option::weighted(0.2, select(&["mesh", "one"][..]));
+    let condition =
+        (source, namespace, port, only).prop_map(|(labels, namespace, port, only)| HttpMatch {
+            uri: Some(prefix("/x")),
+            source_labels: if labels.is_empty() {
+                Labels::default()
+            } else {
+                version(labels)
+            },
+            source_namespace: namespace.map(Into::into),
+            port,
+            gateways: only.into_iter().map(place).collect(),
+            ..HttpMatch::default()
+        });
+    let conditions = prop::collection::vec(condition, 0..3);
+    (select(&targets[..]), conditions).prop_map(|(target, conditions)| match target {
+        // One that Envoy would refuse.
+        "!" => when(
+            conditions,
+            rule(Action::Respond {
+                status: 99,
+                body: None,
+            }),
+        ),
+        target => when(conditions, forward(target)),
+    })
+}
+
+fn placed((name, value): (&'static str, Option<Gateway>)) -> Event {
+    let value = value.map(|value| Gateway {
+        object: object("Gateway", name),
+        ..value
+    });
+    Event::Gateway(name, value)
+}
+
+fn gateway() -> impl Strategy<Value = Gateway> {
+    let server = (
+        select(&[(80u16, "http"), (8080, "grpc-web"), (443, "https")][..]),
+        select(NAMES),
+    );
+    let servers = prop::collection::vec(server, 1..3);
+    let selector = select(&["", "v1", "v2"][..]);
+    (selector, servers).prop_map(|(selector, servers)| {
+        let servers: Vec<_> = servers
+            .iter()
+            .map(|((port, protocol), host)| (*port, *protocol, [*host]))
+            .collect();
+        let servers: Vec<(u16, &str, &[&str])> =
+            servers.iter().map(|(p, n, h)| (*p, *n, &h[..])).collect();
+        let draft = Draft::default().gateway("", &servers);
+        Gateway {
+            selector: if selector.is_empty() {
+                Labels::default()
+            } else {
+                version(selector)
+            },
+            ..draft.gateways[0].clone()
+        }
+    })
+}
+
+fn mesh() -> impl Strategy<Value = Mesh> {
+    (any::<bool>(), any::<bool>(), 0..2u64).prop_map(|(open, log, seconds)| Mesh {
+        outbound: if open {
+            OutboundPolicy::AllowAny
+        } else {
+            OutboundPolicy::RegistryOnly
+        },
+        access_log: log.then(|| "/dev/null".to_owned()),
+        connect_timeout: Duration::from_secs(seconds),
+        ..Mesh::default()
+    })
+}
+
+fn instance((at, there, dice): (usize, bool, u8)) -> Event {
+    let ports: &[(u16, u16, &str)] = match dice % 3 {
+        0 => &[(80, 80, "http")],
+        1 => &[(80, 8080, "http"), (6379, 6379, "tcp")],
+        _ => &[(9080, 9080, "grpc")],
+    };
+    let proxy = sidecar("a", ports);
+    let known = proxy.instance.as_deref().cloned().unwrap();
+    let instance = Instance {
+        id: InstanceId::from(format!("instance-{at}").as_str()),
+        labels: version(["v1", "v2"][usize::from(dice) / 3 % 2]),
+        agent: (dice < 250).then(|| ip(AGENTS[usize::from(dice) / 6 % 3])),
+        address: Some(ip(&format!("172.17.0.{at}"))),
+        ..known
+    };
+    Event::Instance(at, there.then_some(instance))
+}

@@ -1,0 +1,167 @@
+//! What can happen to a mesh, and what is then true.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::route::VirtualService;
+use model::*;
+
+use crate::fixtures::*;
+
+/// Something happens.
+#[derive(Debug, Clone)]
+pub(super) enum Event {
+    Service(&'static str, Option<Claim>),
+    Endpoints(&'static str, u16, Vec<Endpoint>),
+    Rule(&'static str, Option<Vec<Subset>>),
+    Routes(&'static str, Option<VirtualService>),
+    Gateway(&'static str, Option<Gateway>),
+    Mesh(Mesh),
+    Instance(usize, Option<Instance>),
+    /// A proxy connects, or disconnects if it is there.
+    Connection(usize),
+}
+
+/// Ports with their protocols, and aliases.
+pub(super) type Claim = (Vec<(u16, &'static str)>, Vec<&'static str>);
+
+/// All that is true.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Truth {
+    mesh: Mesh,
+    services: BTreeMap<&'static str, Service>,
+    endpoints: BTreeMap<(&'static str, u16), Vec<Endpoint>>,
+    rules: BTreeMap<&'static str, DestinationRule>,
+    routes: BTreeMap<&'static str, VirtualService>,
+    gateways: BTreeMap<&'static str, Gateway>,
+    instances: BTreeMap<usize, Instance>,
+}
+
+pub(super) const AGENTS: &[&str] = &[AGENT_A, AGENT_B, "10.0.7.7"];
+pub(super) const PROXIES: usize = 9;
+
+impl Truth {
+    /// Takes in an event; `false` if it is none of the World's.
+    pub(super) fn take(&mut self, event: &Event) -> bool {
+        match event.clone() {
+            Event::Service(name, value) => {
+                set(
+                    &mut self.services,
+                    name,
+                    value.map(|(ports, aliases)| service(name, &ports, &aliases)),
+                );
+            }
+            Event::Endpoints(name, port, endpoints) => {
+                self.endpoints.insert((name, port), endpoints);
+            }
+            Event::Rule(name, subsets) => {
+                let rule = |subsets| DestinationRule {
+                    object: object("DestinationRule", name),
+                    host: host(name),
+                    subsets,
+                };
+                set(&mut self.rules, name, subsets.map(rule));
+            }
+            Event::Routes(name, value) => set(&mut self.routes, name, value),
+            Event::Gateway(name, value) => set(&mut self.gateways, name, value),
+            Event::Mesh(mesh) => self.mesh = mesh,
+            Event::Instance(at, value) => set(&mut self.instances, at, value),
+            Event::Connection(_) => return false,
+        }
+        true
+    }
+
+    pub(super) fn world(&self, generation: u64) -> World {
+        let services = self.services.values();
+        let mut endpoints: BTreeMap<ServicePort, Arc<[Endpoint]>> = BTreeMap::new();
+        for service in services.clone() {
+            for port in &service.ports {
+                let key = ServicePort {
+                    host: service.host.clone(),
+                    port: port.number,
+                };
+                endpoints.insert(key, Arc::new([]));
+            }
+        }
+        for ((name, port), list) in &self.endpoints {
+            let key = ServicePort {
+                host: host(name),
+                port: *port,
+            };
+            if let Some(known) = endpoints.get_mut(&key) {
+                *known = list.clone().into();
+            }
+        }
+        let services = services.map(|s| (s.host.clone(), Arc::new(s.clone())));
+        let instances = self.instances.values();
+        let instances = instances.map(|i| (i.id.clone(), Arc::new(i.clone())));
+        World {
+            generation,
+            mesh: Arc::new(self.mesh.clone()),
+            services: BTreeMap::from_iter(services).into(),
+            endpoints: endpoints.into(),
+            instances: BTreeMap::from_iter(instances).into(),
+            virtual_services: self.routes.values().cloned().map(Arc::new).collect(),
+            destination_rules: self.rules.values().cloned().map(Arc::new).collect(),
+            gateways: self.gateways.values().cloned().map(Arc::new).collect(),
+            diagnostics: Arc::new([]),
+        }
+    }
+
+    /// Who a proxy is: of several roles, places, captures and domains.
+    pub(super) fn proxy(&self, at: usize) -> Proxy {
+        let instance = self.instances.get(&at).cloned().map(Arc::new);
+        let claimed = Labels::from_iter([("version", ["v1", "v2"][at % 2])]);
+        let known = instance.as_deref();
+        Proxy {
+            id: format!("proxy-{at}").into(),
+            role: if at % 4 == 3 {
+                Role::Router
+            } else {
+                Role::Sidecar
+            },
+            namespace: ["default", "other"][at / 2 % 2].into(),
+            labels: known.map_or(claimed, |i| i.labels.clone()),
+            agent: match known {
+                Some(instance) => instance.agent,
+                None => (at != 6).then(|| ip(AGENTS[at % 3])),
+            },
+            domain: [DOMAIN, "slave.mesos"][usize::from(at == 5)].into(),
+            capture: match at {
+                2 | 7 => Capture::Explicit {
+                    outbound: ip("127.0.2.9"),
+                },
+                8 => Capture::Explicit {
+                    outbound: ip("172.17.0.8"),
+                },
+                _ => Capture::Redirect,
+            },
+            application: ip("127.0.0.1"),
+            instance,
+        }
+    }
+}
+
+fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}
+
+fn service(name: &str, ports: &[(u16, &str)], aliases: &[&str]) -> Service {
+    let port = |(number, protocol): &(u16, &str)| Port {
+        number: *number,
+        name: (*protocol).into(),
+        protocol: Protocol::parse(protocol).unwrap(),
+    };
+    let mut ports: Vec<Port> = ports.iter().map(port).collect();
+    ports.sort_by_key(|port| port.number);
+    ports.dedup_by_key(|port| port.number);
+    Service {
+        host: host(name),
+        namespace: "default".into(),
+        ports,
+        aliases: aliases.iter().map(|alias| host(alias)).collect(),
+    }
+}

@@ -1,0 +1,160 @@
+//! What a change can make different, of what is shared.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::route::{Action, GatewayRef, VirtualService};
+use model::{ChangeSet, Endpoint, Gateway, Hostname, Service, ServicePort};
+
+use crate::registry::{Registry, kind, served};
+
+/// Rather too much than too little: what comes out equal is not told.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Services whose clusters can be others, and with them their endpoints.
+    pub(super) hosts: BTreeSet<Hostname>,
+    /// Whose endpoints alone can be others.
+    pub(super) endpoints: BTreeSet<ServicePort>,
+    /// Ports whose outbound listeners can be others.
+    pub(super) listeners: BTreeSet<u16>,
+    /// Ports whose routes of sidecars can be others.
+    pub(super) routes: BTreeSet<u16>,
+    /// As they were and as they are.
+    pub(super) gateways: Vec<Arc<Gateway>>,
+    /// As they were and as they are; also those with a destination that can be another.
+    pub(super) virtual_services: Vec<Arc<VirtualService>>,
+}
+
+// === impl Touched ===
+
+impl Touched {
+    pub(super) fn new(old: &Registry, new: &Registry, changes: &ChangeSet) -> Touched {
+        let mut touched = Touched {
+            hosts: changes.services.clone(),
+            ..Touched::default()
+        };
+        for registry in [old, new] {
+            touched.add_services(registry, changes);
+            touched.add_config(registry, changes);
+        }
+        let ruled = |kind: &str| changes.config.iter().any(|object| object.kind == kind);
+        if ruled(kind::DESTINATION_RULE) {
+            touched.add_rules(old, new, changes);
+        }
+        if !changes.services.is_empty() || ruled(kind::VIRTUAL_SERVICE) {
+            touched.add_routes(old, new);
+        }
+        for key in &changes.endpoints {
+            touched.add_endpoints(old, new, key);
+        }
+        touched
+    }
+
+    /// The ports of the services, and the routes that lead to them.
+    fn add_services(&mut self, registry: &Registry, changes: &ChangeSet) {
+        let services = changes.services.iter();
+        let services = services.filter_map(|host| registry.world.services.get(host));
+        let mut names: BTreeSet<&Hostname> = changes.services.iter().collect();
+        for service in services {
+            names.extend(&service.aliases);
+            for port in served(service) {
+                self.listeners.insert(port.number);
+                if port.protocol.is_http() {
+                    self.routes.insert(port.number);
+                }
+            }
+        }
+        if !names.is_empty() {
+            let all = registry.world.virtual_services.iter();
+            let leading = all.filter(|service| leads_to(service, &names));
+            self.virtual_services.extend(leading.cloned());
+        }
+    }
+
+    fn add_config(&mut self, registry: &Registry, changes: &ChangeSet) {
+        if changes.config.is_empty() {
+            return;
+        }
+        let world = &registry.world;
+        let gateways = world.gateways.iter();
+        let gateways = gateways.filter(|gateway| changes.config.contains(&gateway.object));
+        self.gateways.extend(gateways.cloned());
+        let services = world.virtual_services.iter();
+        let services = services.filter(|service| changes.config.contains(&service.object));
+        self.virtual_services.extend(services.cloned());
+    }
+
+    /// Services that get other subsets.
+    fn add_rules(&mut self, old: &Registry, new: &Registry, changes: &ChangeSet) {
+        let subsets = |registry: &Registry, host: &Hostname| {
+            let rule = registry.rule(host);
+            rule.map(|rule| rule.subsets.clone()).unwrap_or_default()
+        };
+        for registry in [old, new] {
+            let rules = registry.world.destination_rules.iter();
+            for rule in rules.filter(|rule| changes.config.contains(&rule.object)) {
+                let hosts = ruled(new, &rule.host).into_iter().map(|s| &s.host);
+                let differing = hosts.filter(|host| subsets(old, host) != subsets(new, host));
+                self.hosts.extend(differing.cloned());
+            }
+        }
+    }
+
+    /// The ports of the virtual services, and of hosts that only these know.
+    fn add_routes(&mut self, old: &Registry, new: &Registry) {
+        for service in &self.virtual_services {
+            if service.gateways.contains(&GatewayRef::Mesh) {
+                self.routes.extend(old.routes().ports_of(service, old));
+                self.routes.extend(new.routes().ports_of(service, new));
+            }
+        }
+        let bare = old.routes().bare_differences(new.routes());
+        self.routes.extend(bare);
+    }
+
+    fn add_endpoints(&mut self, old: &Registry, new: &Registry, key: &ServicePort) {
+        let services = new.ports().get(&key.port);
+        let by_address = services.is_some_and(|services| services.is_by_address());
+        if by_address {
+            let before = addresses(old.endpoints(&key.host, key.port));
+            if before != addresses(new.endpoints(&key.host, key.port)) {
+                self.listeners.insert(key.port);
+            }
+        }
+        if !self.hosts.contains(&key.host) {
+            self.endpoints.insert(key.clone());
+        }
+    }
+}
+
+/// The services to which a rule for this host can apply.
+fn ruled<'a>(registry: &'a Registry, host: &'a Hostname) -> Vec<&'a Arc<Service>> {
+    match host.is_wildcard() {
+        false => registry.world.services.get(host).into_iter().collect(),
+        true => registry
+            .services()
+            .filter(|s| host.covers(&s.host))
+            .collect(),
+    }
+}
+
+fn leads_to(service: &VirtualService, names: &BTreeSet<&Hostname>) -> bool {
+    let mut rules = service.http.iter();
+    rules.any(|rule| match &rule.action {
+        Action::Forward(to) => to.iter().any(|to| names.contains(&to.destination.host)),
+        Action::Redirect(_) | Action::Respond { .. } => false,
+    })
+}
+
+type Addresses = BTreeSet<(Option<IpAddr>, Option<(IpAddr, IpAddr)>)>;
+
+/// All that listeners take from endpoints: not their ports, nor their health.
+fn addresses(endpoints: &[Endpoint]) -> Addresses {
+    let reached = endpoints.iter().map(|endpoint| {
+        let reach = &endpoint.reach;
+        let own = reach.same_agent.map(|(agent, own)| (agent, own.ip()));
+        (reach.anywhere.map(|address| address.ip()), own)
+    });
+    reached.collect()
+}
