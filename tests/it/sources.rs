@@ -1,9 +1,11 @@
 //! The sources against real files and a Marathon on a real socket.
 
 mod client;
+mod daemon;
 mod directory;
 mod ear;
 mod fake;
 mod live;
+mod notes;
 mod source;
 mod sync;

@@ -8,12 +8,16 @@ use axum::http::StatusCode;
 use crate::{Inside, Pending};
 
 pub(crate) async fn ready(State(inside): State<Arc<dyn Inside>>) -> (StatusCode, String) {
-    answer(&inside.pending())
+    answer(&inside.pending(), &inside.degraded())
 }
 
-fn answer(pending: &[Pending]) -> (StatusCode, String) {
+fn answer(pending: &[Pending], degraded: &[String]) -> (StatusCode, String) {
     if pending.is_empty() {
-        return (StatusCode::OK, "ready\n".into());
+        let lines = degraded.iter().map(|line| format!("degraded: {line}\n"));
+        return (
+            StatusCode::OK,
+            lines.fold("ready\n".into(), |text, line| text + &line),
+        );
     }
     let lines = pending
         .iter()
@@ -32,12 +36,17 @@ mod tests {
             why: "connection refused".into(),
             remedy: "check --mesosMaster".into(),
         };
-        let (status, body) = answer(&[pending]);
+        let (status, body) = answer(&[pending], &[]);
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(
             body,
             "pending: marathon: connection refused\n  do: check --mesosMaster\n"
         );
-        assert_eq!(answer(&[]).0, StatusCode::OK);
+        assert_eq!(answer(&[], &[]), (StatusCode::OK, "ready\n".into()));
+        let (status, body) = answer(&[], &["marathon is away".into()]);
+        assert_eq!(
+            (status, &*body),
+            (StatusCode::OK, "ready\ndegraded: marathon is away\n")
+        );
     }
 }

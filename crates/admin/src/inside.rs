@@ -13,16 +13,23 @@ pub trait Inside: Send + Sync + 'static {
     /// What keeps the process from being ready; empty when it is.
     fn pending(&self) -> Vec<Pending>;
 
+    /// What is served although its source is away since the start; empty as a rule.
+    fn degraded(&self) -> Vec<String>;
+
     /// The state of every source.
     fn sources(&self) -> Vec<Source>;
 
     /// The proxies' streams.
     fn connections(&self) -> &xds::Connections;
 
+    /// The generation that a stream is at, given that of the snapshot it has taken up: a proxy that
+    /// a change does not concern gets no snapshot for it, and is up to date all the same.
+    fn generation(&self, stream: xds::StreamId, taken: Option<u64>) -> Option<u64>;
+
     /// What a connected proxy is served at present, by node id.
     fn snapshot(&self, proxy: &str) -> Option<Arc<xds::Snapshot>>;
 
-    /// What was left out of the resources of connected proxies, and why.
+    /// What was left out of the resources of connected proxies, or refused by them, and why.
     fn omissions(&self) -> Vec<Diagnostic>;
 }
 

@@ -9,9 +9,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::{Severity, World};
 use prometheus::{
-    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, proto,
 };
-use xds::{Kind, Totals};
+use xds::{Histogram, Kind, Totals};
 
 use crate::{Inside, Source};
 
@@ -39,7 +39,13 @@ fn text(inside: &dyn Inside) -> prometheus::Result<Vec<u8>> {
         "Whether proxies are served.",
         inside.pending().is_empty().into(),
     )?;
-    page.streams(&inside.connections().totals())?;
+    page.gauge(
+        "pilothouse_degraded",
+        "Sources away since the start, served from disk.",
+        inside.degraded().len() as i64,
+    )?;
+    let totals = inside.connections().totals();
+    page.streams(&totals)?;
     page.sources(&inside.sources())?;
     if let Some(world) = inside.world() {
         page.world(&world)?;
@@ -51,8 +57,57 @@ fn text(inside: &dyn Inside) -> prometheus::Result<Vec<u8>> {
         omissions,
     )?;
     let mut text = Vec::new();
-    TextEncoder::new().encode(&page.0.gather(), &mut text)?;
+    let mut families = page.0.gather();
+    families.push(histograms(
+        "pilot_proxy_convergence_time",
+        "Seconds from a change to the proxy's acknowledgement.",
+        &totals.convergence,
+    ));
+    families.push(histograms(
+        "pilot_xds_push_time",
+        "Seconds from sending a response to the proxy's answer.",
+        &totals.answer_time,
+    ));
+    TextEncoder::new().encode(&families, &mut text)?;
     Ok(text)
+}
+
+/// Histograms are filled where the streams are; here they only take the form of the page.
+fn histograms(name: &str, help: &str, by_kind: &[Histogram; Kind::COUNT]) -> proto::MetricFamily {
+    let metrics = Kind::ALL.map(|kind| {
+        let mut label = proto::LabelPair::default();
+        label.set_name("type".into());
+        label.set_value(kind.short().to_ascii_lowercase());
+        let mut metric = proto::Metric::default();
+        metric.set_label(vec![label]);
+        metric.set_histogram(histogram(&by_kind[kind.index()]));
+        metric
+    });
+    let mut family = proto::MetricFamily::default();
+    family.set_name(name.into());
+    family.set_help(help.into());
+    family.set_field_type(proto::MetricType::HISTOGRAM);
+    family.set_metric(metrics.into());
+    family
+}
+
+fn histogram(recorded: &Histogram) -> proto::Histogram {
+    let mut below = 0;
+    let buckets = Histogram::bounds()
+        .iter()
+        .zip(recorded.counts)
+        .map(|(bound, count)| {
+            below += count;
+            let mut bucket = proto::Bucket::default();
+            bucket.set_upper_bound(*bound);
+            bucket.set_cumulative_count(below);
+            bucket
+        });
+    let mut histogram = proto::Histogram::default();
+    histogram.set_bucket(buckets.collect());
+    histogram.set_sample_count(recorded.count());
+    histogram.set_sample_sum(recorded.sum.as_secs_f64());
+    histogram
 }
 
 /// A page being written.

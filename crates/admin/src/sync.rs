@@ -16,16 +16,15 @@ use crate::router::pretty;
 
 pub(crate) async fn page(State(inside): State<Arc<dyn Inside>>) -> Response {
     let now = Instant::now();
-    let rows: Vec<Value> = inside
-        .connections()
-        .list()
-        .iter()
-        .map(|connection| row(connection, now))
-        .collect();
+    let row = |connection: &Connection| {
+        let generation = inside.generation(connection.stream, connection.status.generation);
+        row(connection, generation, now)
+    };
+    let rows: Vec<Value> = inside.connections().list().iter().map(row).collect();
     pretty(&rows)
 }
 
-fn row(connection: &Connection, now: Instant) -> Value {
+fn row(connection: &Connection, generation: Option<u64>, now: Instant) -> Value {
     let mut row = Map::new();
     row.insert("proxy".into(), json!(connection.node.id));
     row.insert("proxy_version".into(), json!(connection.node.version));
@@ -39,7 +38,7 @@ fn row(connection: &Connection, now: Instant) -> Value {
         Mode::Delta => "delta",
     };
     row.insert("mode".into(), json!(mode));
-    row.insert("generation".into(), json!(connection.status.generation));
+    row.insert("generation".into(), json!(generation));
     let mut resources = Map::new();
     for (kind, status) in &connection.status.kinds {
         add_nonces(&mut row, *kind, status);

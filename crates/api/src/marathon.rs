@@ -9,9 +9,12 @@ mod pod;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use app::{
-    App, Container, Docker, HealthCheckResult, IpAddress, Network, PortDefinition, PortMapping,
-    ReadinessCheckResult, Task, VersionInfo,
+    App, Container, Discovery, DiscoveryPort, Docker, HealthCheckResult, IpAddress, Network,
+    OwnAddress, PortDefinition, PortMapping, ReadinessCheck, ReadinessCheckResult, Task,
+    VersionInfo,
 };
 pub use event::{Affected, affected};
 pub use id::{TaskId, instance_of};
@@ -21,14 +24,14 @@ pub use pod::{
 };
 
 /// Something that Marathon runs, with all that is known of its instances.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Workload {
     App(Box<AppWorkload>),
     Pod(Box<PodWorkload>),
 }
 
 /// An app with its tasks, and the older versions that some of them still run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppWorkload {
     /// The latest version, with `tasks` embedded.
     pub app: App,
@@ -37,7 +40,7 @@ pub struct AppWorkload {
 }
 
 /// A pod with its instances, and the older versions that some of them still run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PodWorkload {
     /// The status, whose `spec` is the latest version.
     pub status: PodStatus,

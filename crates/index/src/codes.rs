@@ -20,6 +20,12 @@ pub const AGENT_NAME: &str = "PH0207";
 pub const PORT_CONFLICT: &str = "PH0208";
 /// A network mode that Marathon's documentation does not know.
 pub const NETWORK_MODE: &str = "PH0209";
+/// A service name was changed into one that DNS can carry.
+pub const NAME_CHANGED: &str = "PH0210";
+/// A workload claims a service that belongs to another namespace or group.
+pub const HOST_OWNED: &str = "PH0211";
+/// Two groups become one namespace.
+pub const NAMESPACE_SHARED: &str = "PH0212";
 
 // --- Configuration: one object by itself ---
 

@@ -12,11 +12,12 @@ mod regex;
 mod virtual_service;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::event::{Event, SourceId};
 use api::istio::{Object, ObjectKey};
 use jiff::Timestamp;
-use model::{Diagnostic, Location, ObjectRef};
+use model::{Diagnostic, Location, Mesh, ObjectRef};
 
 use crate::codes;
 use crate::lists::{Lists, Step};
@@ -28,7 +29,7 @@ pub(crate) use object::Item;
 /// All objects of all sources.
 #[derive(Debug)]
 pub(crate) struct Config {
-    domain: String,
+    mesh: Arc<Mesh>,
     /// Of two sources that define the same object, the one that stands first here wins.
     sources: Vec<SourceId>,
     lists: Lists<Object>,
@@ -60,9 +61,9 @@ enum Age {
 // === impl Config ===
 
 impl Config {
-    pub(crate) fn new(domain: String, sources: Vec<SourceId>) -> Config {
+    pub(crate) fn new(mesh: Arc<Mesh>, sources: Vec<SourceId>) -> Config {
         Config {
-            domain,
+            mesh,
             sources,
             lists: Lists::default(),
             entries_by_object: BTreeMap::new(),
@@ -139,7 +140,7 @@ impl Config {
                         (self.arrivals, None)
                     }
                 };
-                let read = object::read(&object, &self.domain, last_good.is_some());
+                let read = object::read(&object, &self.mesh, last_good.is_some());
                 Entry {
                     arrival,
                     good: match read.refused {

@@ -17,6 +17,7 @@ pub(crate) fn of_routes(ruling: &Ruling, world: &World) -> Vec<Diagnostic> {
     let gateways = ruling.gateways.iter().map(|g| &g.value.object);
     let known = Known {
         world,
+        aliases: world.services.values().flat_map(|s| &s.aliases).collect(),
         rules: &ruling.destination_rules,
         gateways: gateways.map(|o| (&*o.namespace, &*o.name)).collect(),
     };
@@ -79,6 +80,7 @@ pub(crate) fn of_gateways(gateways: &[Placed<Gateway>], world: &World) -> Vec<Di
 
 struct Known<'a> {
     world: &'a World,
+    aliases: BTreeSet<&'a Hostname>,
     rules: &'a [Placed<DestinationRule>],
     gateways: BTreeSet<(&'a str, &'a str)>,
 }
@@ -105,7 +107,7 @@ impl Known<'_> {
 
     fn check_destination(&self, destination: &Destination, at: &str, report: &mut Report) {
         let host = &destination.host;
-        if !self.world.services.contains_key(host) {
+        if !self.world.services.contains_key(host) && !self.aliases.contains(host) {
             let near = nearest(
                 host.as_str(),
                 self.world.services.keys().map(Hostname::as_str),

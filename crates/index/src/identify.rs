@@ -6,11 +6,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use model::{Capture, Instance, Labels, Proxy, Role, World};
+use model::{Capture, Instance, Labels, Mesh, Proxy, Role, World};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::NAMESPACE;
+use crate::{NAMESPACE, naming};
 
 /// What a node says of itself when it connects.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,8 @@ pub fn identify(world: &World, claim: &Claim<'_>, peer: IpAddr) -> Result<Proxy,
         .or_else(|| by_id(world, text("MESOS_TASK_ID")?))
         .or_else(|| by_address(world, node.ip, host, peer));
     let agent = match &instance {
+        // On the agent's own network the port mapper applies, as to callers from elsewhere.
+        Some(instance) if instance.agent.is_some() && instance.agent == instance.address => None,
         Some(instance) if instance.agent.is_some() => instance.agent,
         _ => host.or_else(|| is_agent(world, peer).then_some(peer)),
     };
@@ -69,12 +71,9 @@ pub fn identify(world: &World, claim: &Claim<'_>, peer: IpAddr) -> Result<Proxy,
             None => claimed_labels(claim.metadata),
         },
         instance,
-        namespace,
         agent,
-        domain: match node.domain {
-            "" => world.mesh.domain.as_str().into(),
-            domain => domain.into(),
-        },
+        domain: domain(&node, &namespace, &world.mesh),
+        namespace,
         capture: match text("INTERCEPTION_MODE") {
             Some("NONE") => Capture::Explicit {
                 outbound: address(claim.metadata, "OUTBOUND_ADDRESS")?,
@@ -120,6 +119,18 @@ impl<'a> Node<'a> {
             id,
             domain,
         })
+    }
+}
+
+/// The domain that the node completes short names with: where namespaces are part of names, its
+/// namespace and the mesh's domain.
+fn domain(node: &Node<'_>, namespace: &str, mesh: &Mesh) -> Arc<str> {
+    match node.domain {
+        "" => naming::domain_of(namespace, mesh).into(),
+        domain if domain.eq_ignore_ascii_case(&mesh.domain) => {
+            naming::domain_of(namespace, mesh).into()
+        }
+        domain => domain.into(),
     }
 }
 

@@ -15,6 +15,7 @@ mod config;
 mod findings;
 mod identify;
 mod lists;
+mod naming;
 mod report;
 mod ruling;
 mod services;
@@ -76,9 +77,10 @@ pub struct Published {
 
 impl Index {
     pub fn new(settings: Settings) -> Index {
+        let mesh = Arc::new(settings.mesh);
         Index {
-            config: Config::new(settings.mesh.domain.clone(), settings.sources.clone()),
-            mesh: Arc::new(settings.mesh),
+            config: Config::new(mesh.clone(), settings.sources.clone()),
+            mesh,
             sources: settings.sources,
             complete: BTreeSet::new(),
             workloads: Workloads::default(),

@@ -30,6 +30,11 @@ impl Report {
         }
     }
 
+    /// Names the object's namespace, which of a workload is known only after reading its labels.
+    pub(crate) fn belongs_to(&mut self, namespace: &std::sync::Arc<str>) {
+        self.object.namespace.clone_from(namespace);
+    }
+
     /// The whole object cannot be used.
     pub(crate) fn refuse(
         &mut self,

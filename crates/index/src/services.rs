@@ -9,9 +9,9 @@ use model::{
     ChangeSet, Diagnostic, Endpoint, Hostname, Port, Protocol, Service, ServicePort, World,
 };
 
+use crate::codes;
 use crate::report::Report;
 use crate::workloads::{Candidate, Facts, Who};
-use crate::{NAMESPACE, codes};
 
 /// A service with the endpoints of each of its ports.
 #[derive(Debug)]
@@ -22,18 +22,14 @@ pub(crate) struct Built {
 }
 
 /// Merges the workloads that claim a host, in order of precedence; `None` if there are none.
-pub(crate) fn build<'a>(
-    host: &Hostname,
-    claimants: impl Iterator<Item = (&'a Who, &'a Facts)>,
-) -> Option<Built> {
-    let claimants: Vec<_> = claimants.collect();
-    if claimants.is_empty() {
-        return None;
-    }
-    let (ports, conflicts) = merge_ports(host, &claimants);
+pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)]) -> Option<Built> {
+    let namespace = claimants
+        .iter()
+        .find_map(|(_, facts)| Some(&facts.claims.get(host)?.namespace))?;
+    let (ports, conflicts) = merge_ports(host, claimants);
     let mut candidates_by_port: BTreeMap<u16, Vec<(Option<Timestamp>, &Candidate)>> =
         ports.iter().map(|port| (port.number, Vec::new())).collect();
-    for (_, facts) in &claimants {
+    for (_, facts) in claimants {
         let members = facts
             .instances
             .iter()
@@ -55,9 +51,9 @@ pub(crate) fn build<'a>(
         conflicts,
         service: Service {
             host: host.clone(),
-            namespace: NAMESPACE.into(),
+            namespace: namespace.clone(),
             ports,
-            aliases: Vec::new(),
+            aliases: merge_aliases(host, claimants),
         },
     })
 }
@@ -120,10 +116,18 @@ fn merge_ports(host: &Hostname, claimants: &[(&Who, &Facts)]) -> (Vec<Port>, Vec
     let mut first_by_number: BTreeMap<u16, (&Port, &Who)> = BTreeMap::new();
     let mut conflicts = Vec::new();
     for (who, facts) in claimants {
-        for port in facts.claims.get(host).into_iter().flatten() {
+        let Some(claim) = facts.claims.get(host) else {
+            continue;
+        };
+        for port in &claim.ports {
             let (first, owner) = *first_by_number.entry(port.number).or_insert((port, who));
             if first != port {
-                conflicts.extend(conflict(host, (owner, first), (who, port)));
+                conflicts.extend(conflict(
+                    host,
+                    &claim.namespace,
+                    (owner, first),
+                    (who, port),
+                ));
             }
         }
     }
@@ -131,12 +135,26 @@ fn merge_ports(host: &Hostname, claimants: &[(&Who, &Facts)]) -> (Vec<Port>, Vec
     (ports.collect(), conflicts)
 }
 
+/// Sorted; a name that is the service's own is no other.
+fn merge_aliases(host: &Hostname, claimants: &[(&Who, &Facts)]) -> Vec<Hostname> {
+    let claims = claimants
+        .iter()
+        .filter_map(|(_, facts)| facts.claims.get(host));
+    let aliases: BTreeSet<&Hostname> = claims.flat_map(|claim| &claim.aliases).collect();
+    aliases
+        .into_iter()
+        .filter(|a| *a != host)
+        .cloned()
+        .collect()
+}
+
 fn conflict(
     host: &Hostname,
+    namespace: &Arc<str>,
     (owner, first): (&Who, &Port),
     (who, port): (&Who, &Port),
 ) -> Vec<Diagnostic> {
-    let mut report = Report::new(who.object(), None, "");
+    let mut report = Report::new(who.object(namespace), None, "");
     let text = |port: &Port| describe(&port.name, port.protocol);
     report.warn(
         codes::PORT_CONFLICT,
@@ -145,7 +163,7 @@ fn conflict(
             "it declares port {} of {host} as {}, {} as {}",
             port.number,
             text(port),
-            owner.object(),
+            owner.object(namespace),
             text(first),
         ),
         format!("callers use {} for all instances", text(first)),

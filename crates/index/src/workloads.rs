@@ -8,12 +8,15 @@
 
 mod app;
 mod facts;
+mod groups;
 mod health;
 mod labels;
+mod owner;
 mod pod;
 mod ports;
 mod reach;
 mod revision;
+mod vip;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +27,8 @@ use model::{ChangeSet, Diagnostic, Hostname, Instance, InstanceId, Mesh, World};
 
 pub(crate) use facts::{Candidate, Facts, Who};
 
+use self::groups::Groups;
+use self::owner::Owner;
 use crate::lists::{Lists, Step};
 use crate::services;
 
@@ -34,6 +39,9 @@ pub(crate) struct Workloads {
     facts_by_workload: BTreeMap<Who, Facts>,
     workloads_by_host: BTreeMap<Hostname, BTreeSet<Who>>,
     workloads_by_instance: BTreeMap<InstanceId, BTreeSet<Who>>,
+    /// Who had a service first keeps it for as long as it claims it.
+    owner_by_host: BTreeMap<Hostname, Owner>,
+    groups: Groups,
     conflicts_by_host: BTreeMap<Hostname, Vec<Diagnostic>>,
     dirty_hosts: BTreeSet<Hostname>,
     dirty_instances: BTreeSet<InstanceId>,
@@ -61,8 +69,16 @@ impl Workloads {
     /// Rebuilds what is dirty in `world`; tells what became different, and whether findings did.
     pub(crate) fn refresh(&mut self, world: &mut World, changes: &mut ChangeSet) -> bool {
         for host in std::mem::take(&mut self.dirty_hosts) {
-            let built = services::build(&host, self.claimants(&host));
-            let conflicts = services::put(world, &host, built, changes);
+            let claimants = self.claimants(&host).collect();
+            let last = self.owner_by_host.get(&host);
+            let settled = owner::settle(&host, claimants, last, world.mesh.ownership);
+            let built = services::build(&host, &settled.members);
+            let (owner, mut conflicts) = (settled.owner, settled.conflicts);
+            conflicts.extend(services::put(world, &host, built, changes));
+            match owner {
+                Some(owner) => self.owner_by_host.insert(host.clone(), owner),
+                None => self.owner_by_host.remove(&host),
+            };
             self.set_conflicts(host, conflicts);
         }
         for id in std::mem::take(&mut self.dirty_instances) {
@@ -74,6 +90,7 @@ impl Workloads {
     pub(crate) fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
         let own = self.facts_by_workload.values().flat_map(|f| &f.diagnostics);
         own.chain(self.conflicts_by_host.values().flatten())
+            .chain(self.groups.diagnostics())
     }
 
     /// Facts that are empty are not kept, so deletion is one case of change.
@@ -81,6 +98,7 @@ impl Workloads {
         let old = self.facts_by_workload.remove(&who).unwrap_or_default();
         if old != facts {
             self.mark(&old, &facts);
+            self.dirty_diagnostics |= self.groups.replace(&who, &old.derived, &facts.derived);
             unlink(&mut self.workloads_by_host, old.claims.keys(), &who);
             unlink(&mut self.workloads_by_instance, ids(&old), &who);
             link(&mut self.workloads_by_host, facts.claims.keys(), &who);

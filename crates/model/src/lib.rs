@@ -31,7 +31,7 @@ pub use endpoint::{Endpoint, Health, Locality, Reach};
 pub use gateway::{Gateway, Server, ServerHost};
 pub use instance::{Instance, InstanceId, InstancePort};
 pub use labels::Labels;
-pub use mesh::{Mesh, OutboundPolicy};
+pub use mesh::{Mesh, NamespaceMode, Namespaces, OutboundPolicy, Ownership, Unreachable};
 pub use name::{Hostname, InvalidHostname};
 pub use protocol::Protocol;
 pub use proxy::{Capture, Proxy, Role};

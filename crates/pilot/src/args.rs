@@ -3,12 +3,18 @@
 //! Names are Pilot's, so that the launch lines of old installations work; each has a kebab-case
 //! alias. [`crate::Config`] is where they get their meaning.
 
+mod marathon;
+mod naming;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+
+pub(crate) use self::marathon::MarathonArgs;
+use self::naming::NamingArgs;
 
 /// Serves xDS to Envoy from Marathon and Istio configuration.
 #[derive(Debug, Clone, Parser)]
@@ -49,37 +55,13 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub registries: Vec<Registry>,
 
-    /// Base URLs of Marathon, tried in turn (the old name of the flag says Mesos master).
-    #[arg(
-        long,
-        alias = "mesos-master",
-        value_delimiter = ',',
-        value_name = "URL"
-    )]
-    pub mesos_master: Vec<String>,
+    #[command(flatten)]
+    pub marathon: MarathonArgs,
 
-    /// User for Marathon's basic authentication.
-    #[arg(
-        long,
-        alias = "marathon-user",
-        env = "MARATHON_USER",
-        value_name = "NAME"
-    )]
-    pub marathon_user: Option<String>,
-
-    /// Password for Marathon's basic authentication; better given in the environment than here.
-    #[arg(
-        long,
-        alias = "marathon-password",
-        env = "MARATHON_PASSWORD",
-        hide_env_values = true,
-        value_name = "TEXT"
-    )]
-    pub marathon_password: Option<String>,
-
-    /// The domain of the mesh; short host names are completed with it.
+    /// The domain of the mesh; short host names are completed with it. Given again, further domains
+    /// under which every service is known.
     #[arg(long, default_value = "marathon.slave.mesos", value_name = "DOMAIN")]
-    pub domain: String,
+    pub domain: Vec<String>,
 
     /// The domain of Marathon's services; that of --domain if not given.
     #[arg(
@@ -88,6 +70,13 @@ pub struct Args {
         value_name = "DOMAIN"
     )]
     pub mesos_vip_domain: Option<String>,
+
+    #[command(flatten)]
+    pub naming: NamingArgs,
+
+    /// A file that keeps what all sources said last, so that a restart can serve while they are away.
+    #[arg(long, alias = "snapshot-file", value_name = "FILE")]
+    pub snapshot_file: Option<PathBuf>,
 
     /// A directory with Istio YAML, read again whenever it changes.
     #[arg(long, alias = "config-dir", value_name = "DIR")]
@@ -113,6 +102,40 @@ pub struct Args {
     /// The longest time that changes of configuration wait while more of them arrive.
     #[arg(long, alias = "debounce-max", default_value = "1s", value_name = "TIME", value_parser = duration)]
     pub debounce_max: Duration,
+
+    /// Streams open at the same time; more are refused.
+    #[arg(
+        long,
+        alias = "max-streams",
+        default_value_t = 20_000,
+        value_name = "N"
+    )]
+    pub max_streams: usize,
+
+    /// Streams open at the same time from one address; 0 for no limit. On bridge networks all
+    /// proxies of an agent have its address.
+    #[arg(
+        long,
+        alias = "max-streams-per-peer",
+        default_value_t = 0,
+        value_name = "N"
+    )]
+    pub max_streams_per_peer: usize,
+
+    /// First states on their way at the same time, in MiB over all streams; 0 for no limit. Others
+    /// wait their turn.
+    #[arg(
+        long,
+        alias = "max-initial-mib",
+        default_value_t = 64,
+        value_name = "N"
+    )]
+    pub max_initial_mib: usize,
+
+    /// How long a connection lives, give or take a fifth, before its proxy must choose a replica
+    /// anew; 0 for no limit.
+    #[arg(long, alias = "max-connection-age", default_value = "30m", value_name = "TIME", value_parser = duration)]
+    pub max_connection_age: Duration,
 
     /// How long streams may take to end at shutdown.
     #[arg(long, alias = "drain-time", default_value = "5s", value_name = "TIME", value_parser = duration)]
@@ -214,7 +237,10 @@ mod tests {
         );
         assert_eq!(format!("{camel:?}"), format!("{kebab:?}"));
         assert_eq!(camel.http_addr.0, "0.0.0.0:1".parse().unwrap());
-        assert_eq!(camel.mesos_master, ["http://a:8080", "http://b:8080"]);
+        assert_eq!(
+            camel.marathon.mesos_master,
+            ["http://a:8080", "http://b:8080"]
+        );
     }
 
     #[test]
@@ -223,7 +249,7 @@ mod tests {
         assert_eq!(args.http_addr.0.port(), 15007);
         assert_eq!(args.grpc_addr.0.port(), 15010);
         assert_eq!(args.monitoring_addr.0.map(|a| a.port()), Some(9093));
-        assert_eq!(args.domain, "marathon.slave.mesos");
+        assert_eq!(args.domain, ["marathon.slave.mesos"]);
         assert_eq!(parse("--monitoringAddr=").monitoring_addr.0, None);
     }
 

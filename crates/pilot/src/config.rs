@@ -1,15 +1,17 @@
 //! What the flags mean: checked once, then passed down as values.
 
+mod marathons;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::istio::MeshConfig;
-use model::{Mesh, OutboundPolicy};
-
+use model::{Mesh, Namespaces, OutboundPolicy};
 use reqwest::Url;
-use watch::marathon::{self, Credentials};
+use watch::marathon;
 
+pub use self::marathons::NamedOptions;
 use crate::Args;
 
 /// Everything that a control plane needs to start.
@@ -19,12 +21,15 @@ pub struct Config {
     pub grpc: SocketAddr,
     pub monitoring: Option<SocketAddr>,
     pub mesh: Mesh,
-    /// `None`: no registry.
-    pub marathon: Option<marathon::Options>,
+    /// None: no registry.
+    pub marathons: Vec<NamedOptions>,
+    /// Where the last good lists are kept.
+    pub snapshot: Option<PathBuf>,
     pub directory: Option<PathBuf>,
     pub debounce_after: Duration,
     pub debounce_max: Duration,
     pub drain_time: Duration,
+    pub limits: xds::Limits,
     /// What the operator should know about the flags; logged at start.
     pub warnings: Vec<String>,
 }
@@ -32,18 +37,28 @@ pub struct Config {
 /// Flags that contradict each other, or files that they name and that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("there is nothing to serve: give --mesosMaster URL, --configDir DIR, or both")]
+    #[error(
+        "there is nothing to serve: give --mesosMaster URL, --marathon NAME=URL, or --configDir DIR"
+    )]
     NoSource,
     #[error(
         "--registries Mesos needs --mesosMaster: the base URL of Marathon, like http://marathon.mesos:8080"
     )]
     NoMarathon,
-    #[error("--mesosMaster {url:?} is not a URL: {why}. Write it like http://marathon.mesos:8080")]
-    MarathonUrl { url: String, why: String },
-    #[error("Marathon cannot be reached with these flags: {0}. Correct --mesosMaster")]
+    #[error("a URL of {flag} cannot be read: {why}. Write it like http://marathon.mesos:8080")]
+    MarathonUrl { flag: String, why: String },
+    #[error(
+        "Marathon cannot be reached with these flags: {0}. Correct --mesosMaster, --marathon or --marathonCaFile and the like"
+    )]
     Marathon(#[from] marathon::BuildError),
-    #[error("--marathonUser and --marathonPassword belong together: give both or none")]
+    #[error("--marathon {0} is given twice, or has a name that another source has: choose another")]
+    MarathonName(String),
+    #[error(
+        "--marathonUser needs --marathonPassword or --marathonPasswordFile, and they need the user"
+    )]
     HalfCredentials,
+    #[error("{0} both tell who we are to Marathon: give one of them")]
+    TwoCredentials(String),
     #[error(
         "the mesh config {path:?} cannot be used: {why}. Correct the file or the flag --meshConfig"
     )]
@@ -63,11 +78,13 @@ impl Config {
             grpc: any,
             monitoring: None,
             mesh: Mesh::default(),
-            marathon: None,
+            marathons: Vec::new(),
+            snapshot: None,
             directory: None,
             debounce_after: Duration::from_millis(20),
             debounce_max: Duration::from_secs(1),
             drain_time: Duration::from_secs(2),
+            limits: xds::Limits::default(),
             warnings: Vec::new(),
         }
     }
@@ -77,8 +94,8 @@ impl Config {
     /// # Errors
     /// The text is no URL.
     pub fn with_marathon(self, url: &str) -> Result<Config, ConfigError> {
-        let marathon = Some(marathon::Options::new([parse_url(url)?]));
-        Ok(Config { marathon, ..self })
+        let marathons = vec![NamedOptions::default_of([parse_url("--mesosMaster", url)?])];
+        Ok(Config { marathons, ..self })
     }
 }
 
@@ -86,8 +103,8 @@ impl TryFrom<Args> for Config {
     type Error = ConfigError;
 
     fn try_from(args: Args) -> Result<Config, ConfigError> {
-        let marathon = marathon(&args)?;
-        if marathon.is_none() && args.config_dir.is_none() {
+        let marathons = marathons::read(&args)?;
+        if marathons.is_empty() && args.config_dir.is_none() {
             return Err(ConfigError::NoSource);
         }
         Ok(Config {
@@ -95,8 +112,10 @@ impl TryFrom<Args> for Config {
             grpc: args.grpc_addr.0,
             monitoring: args.monitoring_addr.0,
             mesh: mesh(&args)?,
-            marathon,
+            marathons,
+            snapshot: args.snapshot_file.clone(),
             warnings: warnings(&args),
+            limits: limits(&args),
             directory: args.config_dir,
             debounce_after: args.debounce_after,
             debounce_max: args.debounce_max.max(args.debounce_after),
@@ -105,36 +124,20 @@ impl TryFrom<Args> for Config {
     }
 }
 
-fn marathon(args: &Args) -> Result<Option<marathon::Options>, ConfigError> {
-    if args.mesos_master.is_empty() {
-        return if args.registries.is_empty() {
-            Ok(None)
-        } else {
-            Err(ConfigError::NoMarathon)
-        };
+fn limits(args: &Args) -> xds::Limits {
+    xds::Limits {
+        max_streams: args.max_streams,
+        max_streams_per_peer: args.max_streams_per_peer,
+        max_initial_bytes: args.max_initial_mib << 20,
+        max_connection_age: args.max_connection_age,
+        ..xds::Limits::default()
     }
-    let credentials = match (&args.marathon_user, &args.marathon_password) {
-        (Some(user), Some(password)) => Some(Credentials {
-            user: user.clone(),
-            password: password.clone(),
-        }),
-        (None, None) => None,
-        _ => return Err(ConfigError::HalfCredentials),
-    };
-    let urls = args
-        .mesos_master
-        .iter()
-        .map(|url| parse_url(url))
-        .collect::<Result<Vec<Url>, _>>()?;
-    Ok(Some(marathon::Options {
-        credentials,
-        ..marathon::Options::new(urls)
-    }))
 }
 
-fn parse_url(text: &str) -> Result<Url, ConfigError> {
+fn parse_url(flag: &str, text: &str) -> Result<Url, ConfigError> {
+    // Not the text itself: user and password may stand in it.
     Url::parse(text).map_err(|e| ConfigError::MarathonUrl {
-        url: text.to_owned(),
+        flag: flag.to_owned(),
         why: e.to_string(),
     })
 }
@@ -150,15 +153,31 @@ fn mesh(args: &Args) -> Result<Mesh, ConfigError> {
         domain: args
             .mesos_vip_domain
             .clone()
-            .unwrap_or_else(|| args.domain.clone()),
+            .or_else(|| args.domain.first().cloned())
+            .unwrap_or(default.domain),
+        other_domains: args.domain.iter().skip(1).cloned().collect(),
+        vip_domain: args.naming.l4lb_domain.clone(),
+        namespaces: Namespaces {
+            mode: args.naming.namespace_mode.into(),
+            by_group: by_group(args),
+        },
+        ownership: args.naming.host_ownership.into(),
+        unreachable: args.naming.unreachable.into(),
         outbound,
         connect_timeout: file
             .connect_timeout
             .filter(|t| !t.is_zero())
             .unwrap_or(default.connect_timeout),
         access_log: file.access_log_file.filter(|path| !path.is_empty()),
-        ..default
+        default_protocol: default.default_protocol,
     })
+}
+
+fn by_group(args: &Args) -> std::collections::BTreeMap<String, String> {
+    let mappings = args.naming.namespace_mapping.iter();
+    mappings
+        .map(|mapping| (mapping.group.clone(), mapping.namespace.clone()))
+        .collect()
 }
 
 /// The file at the default place may be missing; one that was asked for may not.
@@ -197,12 +216,18 @@ fn warnings(args: &Args) -> Vec<String> {
     if let Some(vip) = args
         .mesos_vip_domain
         .as_ref()
-        .filter(|vip| **vip != args.domain)
+        .filter(|vip| args.domain.first() != Some(*vip))
     {
         warnings.push(format!(
             "--domain {} and --mesosVIPDomain {vip} differ: host names of services end in {vip}",
-            args.domain
+            args.domain.first().map_or("", String::as_str)
         ));
+    }
+    let marathon = &args.marathon;
+    if marathon.marathon_password.is_some() && std::env::var_os("MARATHON_PASSWORD").is_none() {
+        warnings.push(
+            "--marathonPassword can be seen in the list of processes: use --marathonPasswordFile or the environment".into(),
+        );
     }
     warnings
 }
@@ -227,7 +252,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            config.marathon.unwrap().urls[0].as_str(),
+            config.marathons[0].options.urls[0].as_str(),
             "http://master.mesos:8080/"
         );
         assert_eq!(config.mesh.domain, "marathon.slave.mesos");
@@ -245,6 +270,30 @@ mod tests {
             config("--mesosMaster http://m --marathonUser u"),
             Err(ConfigError::HalfCredentials)
         ));
+    }
+
+    #[test]
+    fn names_have_flags_and_the_defaults_are_flat() {
+        let plain = config("--configDir /c").unwrap().mesh;
+        assert_eq!(plain, Mesh::default());
+        let mesh = config(
+            "--configDir /c --domain a.mesos --domain b.mesos --namespaceMode top-group \
+             --namespace-mapping /prod/shop=shop,/test=test --hostOwnership group --unreachable drop",
+        )
+        .unwrap()
+        .mesh;
+        assert_eq!(
+            (mesh.domain.as_str(), mesh.other_domains.as_slice()),
+            ("a.mesos", &["b.mesos".to_owned()][..])
+        );
+        assert_eq!(mesh.namespaces.mode, model::NamespaceMode::TopGroup);
+        assert_eq!(mesh.namespaces.by_group["/prod/shop"], "shop");
+        assert_eq!(mesh.ownership, model::Ownership::Group);
+        assert_eq!(mesh.unreachable, model::Unreachable::Drop);
+        for wrong in ["prod=x", "/prod=X", "/prod=", "/prod"] {
+            let line = ["discovery", "--namespaceMapping", wrong];
+            assert!(Args::try_parse_from(line).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,19 +1,31 @@
 //! The connected proxies, and what each is served.
 //!
-//! A stream is identified against the present World and compiled for when it connects, and again
-//! whenever a World is published. Both happen under the entry's own lock and compare generations,
-//! so that a connection and a publication that cross each other end with the newer World.
+//! ```text
+//!   World + ChangeSet ─► Engine (compiler, shared sets) ─► Snapshot per proxy ─► xds
+//!                          ▲
+//!   connect, disconnect ───┘
+//! ```
+//!
+//! One lock orders publications and connections. It is held while resources are compiled and
+//! snapshots are put together, never while anything is sent: streams wait on their own channels.
+
+mod engine;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
-use index::Claim;
-use model::{Diagnostic, World};
+use model::{ChangeSet, Diagnostic, ObjectRef, World};
 use parking_lot::Mutex;
-use tokio::sync::watch;
-use xds::{Kind, Node, Refusal, Resource, Snapshot, StreamId, Subscription};
+use xds::{Kind, Node, Refusal, Rejection, Snapshot, StreamId, Subscription};
+
+use self::engine::Engine;
+use self::stream::Stream;
+use crate::rejection;
 
 /// Handle to the connected proxies; clones share them.
 #[derive(Clone, Default)]
@@ -22,22 +34,10 @@ pub(crate) struct Fleet(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     world: ArcSwapOption<World>,
+    /// The generation that every connected proxy has been brought to, or is not concerned by.
+    served: AtomicU64,
+    engine: Mutex<Engine>,
     streams: DashMap<StreamId, Arc<Stream>>,
-}
-
-/// One connected proxy.
-struct Stream {
-    node: Node,
-    peer: SocketAddr,
-    served: Mutex<Served>,
-    snapshots: watch::Sender<Option<Arc<Snapshot>>>,
-}
-
-/// What a stream was last given.
-#[derive(Default)]
-struct Served {
-    generation: Option<u64>,
-    omissions: Vec<Diagnostic>,
 }
 
 /// Takes a stream out of the fleet when it is dropped.
@@ -53,9 +53,11 @@ impl Fleet {
         self.0.world.load_full()
     }
 
-    /// Serves a new World to every connected proxy.
-    pub(crate) fn publish(&self, world: Arc<World>) {
-        // First the World, then the streams: a stream that connects in between sees it by itself.
+    /// Brings every connected proxy to a new World; those that the change does not concern are
+    /// not even looked at twice.
+    pub(crate) fn publish(&self, world: Arc<World>, changes: &ChangeSet, since: Instant) {
+        let mut engine = self.0.engine.lock();
+        let touched = engine.update(&world, changes);
         self.0.world.store(Some(world.clone()));
         let streams: Vec<Arc<Stream>> = self
             .0
@@ -64,8 +66,23 @@ impl Fleet {
             .map(|entry| entry.value().clone())
             .collect();
         for stream in streams {
-            stream.refresh(&world);
+            stream.refresh(&mut engine, &world, changes, &touched, since);
         }
+        self.0.served.store(world.generation, Ordering::Release);
+    }
+
+    /// The generation that a stream is at, given the one of the snapshot that it has taken up: if
+    /// that is the last one made for it, what came later does not concern it.
+    pub(crate) fn generation(&self, stream: StreamId, taken: Option<u64>) -> Option<u64> {
+        // Read first: a later publication may only make the answer too old, never too new.
+        let served = self.0.served.load(Ordering::Acquire);
+        let made = self.0.streams.get(&stream)?.snapshot()?.generation;
+        let taken = taken?;
+        Some(if taken == made {
+            taken.max(served)
+        } else {
+            taken
+        })
     }
 
     /// What the proxy of that node id is served.
@@ -74,108 +91,48 @@ impl Fleet {
             .0
             .streams
             .iter()
-            .find(|entry| entry.value().node.id == node_id)?
+            .find(|entry| entry.value().is(node_id))?
             .value()
             .clone();
-        let snapshot = stream.snapshots.borrow();
-        snapshot.clone()
+        stream.snapshot()
+    }
+
+    /// The Istio objects that a resource came from.
+    pub(crate) fn origins(&self, kind: Kind, name: &str) -> Vec<ObjectRef> {
+        self.0.engine.lock().origins(kind, name)
     }
 
     pub(crate) fn omissions(&self) -> Vec<Diagnostic> {
-        self.0
-            .streams
-            .iter()
-            .flat_map(|entry| entry.value().served.lock().omissions.clone())
+        let engine = self.0.engine.lock();
+        let streams = self.0.streams.iter();
+        streams
+            .flat_map(|entry| entry.value().omissions(&engine))
             .collect()
     }
 }
 
 impl xds::Proxies for Fleet {
-    fn connect(
-        &self,
-        node: Node,
-        peer: SocketAddr,
-        stream: StreamId,
-    ) -> Result<Subscription, Refusal> {
+    fn connect(&self, node: Node, peer: SocketAddr, id: StreamId) -> Result<Subscription, Refusal> {
+        let mut engine = self.0.engine.lock();
         let Some(world) = self.world() else {
-            return Err(Refusal::NotReady("the first complete state of the mesh has not arrived; /ready names what is pending".into()));
+            let why = "the first complete state of the mesh has not arrived; /ready names what is pending";
+            return Err(Refusal::NotReady(why.into()));
         };
-        identify(&world, &node, peer).map_err(|e| Refusal::Invalid(e.to_string()))?;
-        let (snapshots, receiver) = watch::channel(None);
-        let entry = Arc::new(Stream {
-            node,
-            peer,
-            served: Mutex::default(),
-            snapshots,
-        });
-        self.0.streams.insert(stream, entry.clone());
+        let (stream, snapshots) = Stream::open(node, peer, &mut engine, &world)
+            .map_err(|unidentified| Refusal::Invalid(unidentified.to_string()))?;
+        self.0.streams.insert(id, Arc::new(stream));
         let guard = Connected {
             fleet: self.clone(),
-            stream,
+            stream: id,
         };
-        if let Some(world) = self.world() {
-            entry.refresh(&world);
-        }
         Ok(Subscription {
-            snapshots: receiver,
+            snapshots,
             guard: Box::new(guard),
         })
     }
-}
 
-fn identify(
-    world: &World,
-    node: &Node,
-    peer: SocketAddr,
-) -> Result<model::Proxy, index::Unidentified> {
-    let claim = Claim {
-        node_id: &node.id,
-        metadata: &node.metadata,
-    };
-    index::identify(world, &claim, peer.ip())
-}
-
-// === impl Stream ===
-
-impl Stream {
-    /// Compiles for this proxy, unless that was already done for this World or a later one.
-    fn refresh(&self, world: &World) {
-        let mut served = self.served.lock();
-        if served
-            .generation
-            .is_some_and(|generation| generation >= world.generation)
-        {
-            return;
-        }
-        // The node id was good when it connected, and does not change.
-        let Ok(proxy) = identify(world, &self.node, self.peer) else {
-            return;
-        };
-        let compiled = envoy::compile(world, &proxy);
-        served.generation = Some(world.generation);
-        served.omissions = compiled.diagnostics;
-        self.snapshots
-            .send_replace(Some(snapshot(world.generation, compiled.resources)));
-    }
-}
-
-fn snapshot(generation: u64, resources: Vec<envoy::Resource>) -> Arc<Snapshot> {
-    let mut builder = Snapshot::builder(generation);
-    for resource in resources {
-        let kind = kind(resource.kind);
-        builder = builder.insert(kind, Resource::new(kind, resource.name, resource.body));
-    }
-    builder.build()
-}
-
-/// `envoy` says what a resource is, `xds` how it is sent; neither knows the other.
-fn kind(kind: envoy::Kind) -> Kind {
-    match kind {
-        envoy::Kind::Cluster => Kind::Cluster,
-        envoy::Kind::Endpoint => Kind::Endpoint,
-        envoy::Kind::Listener => Kind::Listener,
-        envoy::Kind::Route => Kind::Route,
-        envoy::Kind::Secret => Kind::Secret,
+    fn rejected(&self, rejection: Rejection) {
+        rejection::log(&rejection, |kind, name| self.origins(kind, name));
     }
 }
 
@@ -183,6 +140,8 @@ fn kind(kind: envoy::Kind) -> Kind {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        self.fleet.0.streams.remove(&self.stream);
+        if let Some((_, stream)) = self.fleet.0.streams.remove(&self.stream) {
+            stream.close(&mut self.fleet.0.engine.lock());
+        }
     }
 }

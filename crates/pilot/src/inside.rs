@@ -8,12 +8,14 @@ use model::{Diagnostic, World};
 use tokio::sync::watch;
 
 use crate::fleet::Fleet;
+use crate::rejection;
 use crate::sources::States;
 
 /// Read-only handles.
 pub(crate) struct Window {
     pub(crate) fleet: Fleet,
     pub(crate) connections: xds::Connections,
+    pub(crate) quarantine: xds::Quarantine,
     pub(crate) states: States,
     pub(crate) waiting: watch::Receiver<Vec<SourceId>>,
 }
@@ -36,6 +38,13 @@ impl admin::Inside for Window {
         pending
     }
 
+    fn degraded(&self) -> Vec<String> {
+        let restored = self.states.restored();
+        let line =
+            |(source, written)| format!("{source} is away; served is what it said until {written}");
+        restored.into_iter().map(line).collect()
+    }
+
     fn sources(&self) -> Vec<Source> {
         self.states.rows()
     }
@@ -44,11 +53,20 @@ impl admin::Inside for Window {
         &self.connections
     }
 
+    fn generation(&self, stream: xds::StreamId, taken: Option<u64>) -> Option<u64> {
+        self.fleet.generation(stream, taken)
+    }
+
     fn snapshot(&self, proxy: &str) -> Option<Arc<xds::Snapshot>> {
         self.fleet.snapshot(proxy)
     }
 
     fn omissions(&self) -> Vec<Diagnostic> {
-        self.fleet.omissions()
+        let suspects = self.quarantine.list();
+        let rejected = suspects.iter().map(|suspect| {
+            let origins = self.fleet.origins(suspect.kind, &suspect.name);
+            rejection::finding(suspect, &origins)
+        });
+        self.fleet.omissions().into_iter().chain(rejected).collect()
     }
 }

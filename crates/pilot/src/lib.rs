@@ -16,11 +16,12 @@ mod inside;
 mod legacy;
 mod logging;
 mod publish;
+mod rejection;
 mod run;
 mod sources;
 
 pub use args::{Args, LogFormat};
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, NamedOptions};
 pub use legacy::strip as strip_legacy_flags;
 pub use logging::init as init_logging;
 pub use run::{Running, run, start};

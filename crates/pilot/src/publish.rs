@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use api::event::{Change, SourceId, Update};
 use index::Index;
-use model::{Diagnostic, Severity};
+use model::{ChangeSet, Diagnostic, Severity, World};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::fleet::Fleet;
 
@@ -33,7 +33,8 @@ pub(crate) struct Publisher {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Due {
     at: Instant,
-    latest: Instant,
+    /// When the first of them was taken in.
+    since: Instant,
     /// Whether configuration is among them.
     config: bool,
 }
@@ -52,8 +53,8 @@ impl Publisher {
                     Some(update) => due = Some(self.take(update, due)),
                 },
                 () = until(timer), if timer.is_some() => {
-                    due = None;
-                    self.publish().await;
+                    let since = due.take().map_or_else(Instant::now, |due| due.since);
+                    self.publish(since).await;
                 }
             }
         }
@@ -81,7 +82,8 @@ impl Publisher {
         }
     }
 
-    async fn publish(&mut self) {
+    /// Publishes what has been taken in since that time.
+    async fn publish(&mut self, since: Instant) {
         self.waiting
             .send_if_modified(|waiting| replace(waiting, self.index.pending()));
         let Some(published) = self.index.publish() else {
@@ -91,19 +93,32 @@ impl Publisher {
         if changes.diagnostics {
             self.log_news(&world.diagnostics);
         }
-        info!(
-            generation = world.generation,
-            services = world.services.len(),
-            instances = world.instances.len(),
-            changed_endpoints = changes.endpoints.len(),
-            changed_config = changes.config.len(),
-            "published"
-        );
+        log_publication(&world, &changes);
         let fleet = self.fleet.clone();
         // Compiling is work for a processor, not for the threads that serve streams.
-        if let Err(stopped) = tokio::task::spawn_blocking(move || fleet.publish(world)).await {
+        let compile =
+            tokio::task::spawn_blocking(move || fleet.publish(world, &changes, since.into_std()));
+        if let Err(stopped) = compile.await {
             warn!(error = %stopped, "compiling stopped; proxies keep what they have");
         }
+    }
+}
+
+/// Endpoints come and go all the time; a change of configuration is news.
+fn log_publication(world: &World, changes: &ChangeSet) {
+    let (generation, endpoints, config) = (
+        world.generation,
+        changes.endpoints.len(),
+        changes.config.len(),
+    );
+    if changes.mesh || config > 0 {
+        let (services, instances) = (world.services.len(), world.instances.len());
+        info!(
+            generation,
+            services, instances, endpoints, config, "published"
+        );
+    } else {
+        debug!(generation, endpoints, "published");
     }
 }
 
@@ -142,11 +157,12 @@ impl Due {
         quiet: Duration,
         longest: Duration,
     ) -> Due {
-        let latest = due.map_or(now + longest, |due| due.latest);
+        let since = due.map_or(now, |due| due.since);
+        let latest = since + longest;
         let wait = if config { quiet } else { Duration::ZERO };
         Due {
             at: (now + wait).min(latest),
-            latest,
+            since,
             config,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use index::{Index, Settings};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,9 @@ use crate::fleet::Fleet;
 use crate::inside::Window;
 use crate::publish::Publisher;
 use crate::sources::{Sources, Stopped};
+
+/// Connections that may wait to be accepted; the kernel's default is 128.
+const BACKLOG: u32 = 4096;
 
 /// A control plane that serves. Dropping it ends it without draining.
 pub struct Running {
@@ -37,6 +40,15 @@ struct Sockets {
 
 /// Serves until a signal comes or a part of the process fails.
 pub async fn run(config: Config) -> Result<()> {
+    let files = xds::OpenFiles::raise(config.limits.max_streams);
+    if !files.is_enough() {
+        let (limit, needed) = (files.limit, files.needed);
+        warn!(
+            limit,
+            needed,
+            "too few open files for --maxStreams: raise the limit of the process (ulimit -n), or lower the flag"
+        );
+    }
     let mut running = start(config).await?;
     tokio::select! {
         signal = signal() => info!(signal = signal?, "shutting down"),
@@ -54,7 +66,7 @@ pub async fn start(config: Config) -> Result<Running> {
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    let sockets = Sockets::bind(&config).await?;
+    let sockets = Sockets::bind(&config)?;
     let (http, grpc) = (sockets.http.local_addr()?, sockets.grpc.local_addr()?);
     let monitoring = sockets
         .monitoring
@@ -92,12 +104,13 @@ fn spawn(
         Arc::new(fleet.clone()),
         xds::Limits {
             drain: config.drain_time.mul_f64(0.8),
-            ..xds::Limits::default()
+            ..config.limits.clone()
         },
     );
     let window = Window {
         fleet: fleet.clone(),
         connections: server.connections(),
+        quarantine: server.quarantine(),
         states: sources.states,
         waiting: still_waiting,
     };
@@ -148,23 +161,34 @@ async fn serve_pages(
 // === impl Sockets ===
 
 impl Sockets {
-    async fn bind(config: &Config) -> Result<Sockets> {
+    fn bind(config: &Config) -> Result<Sockets> {
         let monitoring = match config.monitoring {
-            Some(address) => Some(listen(address, "--monitoringAddr").await?),
+            Some(address) => Some(listen(address, "--monitoringAddr")?),
             None => None,
         };
         Ok(Sockets {
-            http: listen(config.http, "--httpAddr").await?,
-            grpc: listen(config.grpc, "--grpcAddr").await?,
+            http: listen(config.http, "--httpAddr")?,
+            grpc: listen(config.grpc, "--grpcAddr")?,
             monitoring,
         })
     }
 }
 
-async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+    bind(address).with_context(|| {
         format!("cannot listen on {address}: free the port or give another one by {flag}")
     })
+}
+
+/// Like [`TcpListener::bind`], with room for all proxies of a large mesh that reconnect at once.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 // === impl Running ===

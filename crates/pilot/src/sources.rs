@@ -1,14 +1,17 @@
 //! Starts the sources that the configuration asks for, and keeps sight of their state.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use admin::{Pending, Source};
 use api::event::{SourceId, Update};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use watch::directory::Directory;
-use watch::marathon::{self, Marathon};
+use watch::marathon::Marathon;
+use watch::snapshot::{Keeper, Restored, Snapshot};
 use watch::{State, Status};
 
 use crate::{Config, ConfigError};
@@ -24,7 +27,11 @@ pub(crate) struct Sources {
 
 /// What the sources tell of themselves.
 #[derive(Clone, Default)]
-pub(crate) struct States(Vec<channel::Receiver<Status>>);
+pub(crate) struct States {
+    sources: Vec<channel::Receiver<Status>>,
+    /// Absent without a snapshot.
+    restored: Option<channel::Receiver<Restored>>,
+}
 
 // === impl Sources ===
 
@@ -35,33 +42,63 @@ impl Sources {
         shutdown: &CancellationToken,
     ) -> Result<Sources, ConfigError> {
         let (sender, updates) = mpsc::channel(BACKLOG);
+        let snapshot = config.snapshot.as_deref().and_then(load);
         let mut states = States::default();
         if let Some(path) = &config.directory {
-            states.0.push(start_directory(
+            states.sources.push(start_directory(
                 path.clone(),
                 sender.clone(),
                 tasks,
                 shutdown.clone(),
             ));
         }
-        if let Some(options) = &config.marathon {
-            states.0.push(start_marathon(
-                options.clone(),
-                sender,
-                tasks,
-                shutdown.clone(),
-            )?);
+        for marathon in &config.marathons {
+            let known = snapshot
+                .as_ref()
+                .map(|s| s.workloads(&marathon.name).to_vec());
+            let source = Marathon::new(marathon.options.clone(), marathon.name.as_str())?
+                .remember(known.unwrap_or_default());
+            let (sender, shutdown) = (sender.clone(), shutdown.clone());
+            states
+                .sources
+                .push(start_marathon(source, sender, tasks, shutdown));
         }
-        Ok(Sources { updates, states })
+        let mut sources = Sources { updates, states };
+        if let Some(path) = &config.snapshot {
+            let keeper = Keeper::new(path.clone(), snapshot, sources.ids());
+            sources.keep(keeper, tasks, shutdown.clone());
+        }
+        Ok(sources)
     }
 
     pub(crate) fn ids(&self) -> Vec<SourceId> {
-        self.states
-            .0
-            .iter()
-            .map(|state| state.borrow().name.clone())
-            .collect()
+        let states = self.states.sources.iter();
+        states.map(|state| state.borrow().name.clone()).collect()
     }
+
+    /// Puts a keeper between the sources and whoever takes their updates.
+    fn keep(&mut self, keeper: Keeper, tasks: &mut JoinSet<Stopped>, shutdown: CancellationToken) {
+        let (outlet, updates) = mpsc::channel(BACKLOG);
+        let inlet = std::mem::replace(&mut self.updates, updates);
+        let (restored, state) = channel::channel(Restored::default());
+        self.states.restored = Some(state);
+        tasks.spawn(async move {
+            keeper.run(inlet, outlet, restored, shutdown).await;
+            "the keeper of the snapshot"
+        });
+    }
+}
+
+/// A snapshot that cannot be used counts as none.
+fn load(path: &Path) -> Option<Snapshot> {
+    Snapshot::load(path).unwrap_or_else(|error| {
+        tracing::warn!(
+            effect = "nothing is served before the sources deliver",
+            remedy = "nothing needs to be done: the file is replaced as soon as they have",
+            "{error}"
+        );
+        None
+    })
 }
 
 /// The name of a task that ended.
@@ -83,31 +120,41 @@ fn start_directory(
 }
 
 fn start_marathon(
-    options: marathon::Options,
+    source: Marathon,
     updates: mpsc::Sender<Update>,
     tasks: &mut JoinSet<Stopped>,
     shutdown: CancellationToken,
-) -> Result<channel::Receiver<Status>, ConfigError> {
-    let source = Marathon::new(options, "marathon")?;
+) -> channel::Receiver<Status> {
     let (status, state) = channel::channel(source.status());
     tasks.spawn(async move {
         source.run(updates, status, shutdown).await;
-        "the Marathon source"
+        "a Marathon source"
     });
-    Ok(state)
+    state
 }
 
 // === impl States ===
 
 impl States {
     pub(crate) fn rows(&self) -> Vec<Source> {
-        self.0.iter().map(|state| row(&state.borrow())).collect()
+        let restored = self.restored();
+        let states = self.sources.iter().map(|state| state.borrow());
+        states
+            .map(|status| row(&status, restored.get(&status.name)))
+            .collect()
+    }
+
+    /// The sources that are served from the snapshot of that time, because they are away since the
+    /// start: the mesh is degraded while there are any.
+    pub(crate) fn restored(&self) -> BTreeMap<SourceId, Timestamp> {
+        let restored = self.restored.as_ref();
+        restored.map_or_else(BTreeMap::new, |restored| restored.borrow().sources.clone())
     }
 
     /// Why a source that the index waits for has not delivered.
     pub(crate) fn pending(&self, waiting: &[SourceId]) -> Vec<Pending> {
         let behind = self
-            .0
+            .sources
             .iter()
             .map(|state| state.borrow())
             .filter(|s| waiting.contains(&s.name));
@@ -126,7 +173,7 @@ fn pending(status: &Status) -> Pending {
     let remedy = match &*status.name {
         "directory" => "check that the directory of --configDir exists and can be read",
         _ => {
-            "check that Marathon runs and that --mesosMaster is its base URL; proxies keep what they have meanwhile"
+            "check that Marathon runs and that --mesosMaster or --marathon has its base URL; proxies keep what they have meanwhile"
         }
     };
     Pending {
@@ -136,15 +183,22 @@ fn pending(status: &Status) -> Pending {
     }
 }
 
-fn row(status: &Status) -> Source {
-    let age = |at: Option<jiff::Timestamp>| {
-        at.map(|at| jiff::Timestamp::now().duration_since(at).as_secs().max(0) as u64)
+fn row(status: &Status, restored: Option<&Timestamp>) -> Source {
+    let age = |at: Option<Timestamp>| {
+        at.map(|at| Timestamp::now().duration_since(at).as_secs().max(0) as u64)
+    };
+    let detail = match restored {
+        Some(written) => format!("{}, served from the snapshot of {written}", status.detail),
+        None => status.detail.clone(),
     };
     Source {
         name: status.name.to_string(),
-        detail: status.detail.clone(),
+        detail,
         synced: status.synced,
-        state: status.state.name().into(),
+        state: match restored {
+            Some(_) => "restored".into(),
+            None => status.state.name().into(),
+        },
         last_event_seconds: age(status.last_event),
         last_resync_seconds: age(status.last_resync),
         last_error: status.last_error.clone(),

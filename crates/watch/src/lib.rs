@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   files ──► directory ──┐
-//!                         ├──► api::event::Update ──► (index)
-//! Marathon ──► marathon ──┘
+//!                         ├──► api::event::Update ──► snapshot ──► (index)
+//! Marathon ──► marathon ──┘                              └──► file
 //!                 └──► Status, for whoever wants to look
 //! ```
 //!
@@ -16,6 +16,7 @@ pub mod code;
 pub mod directory;
 pub mod marathon;
 mod report;
+pub mod snapshot;
 mod status;
 
 pub use status::{State, Status};

@@ -3,13 +3,15 @@
 //! ```text
 //! client ──► stream ──► sse ──► dirty ──┐             (events only say what to read again)
 //!    └─────► reading ◄──────────────────┘
-//!               └──► decode ──► versions ──► sent ──► Update
+//!               └──► decode ──► versions, agents, verdicts ──► sent ──► Update
 //! ```
 //!
 //! Marathon does not promise that events are complete, in order, or later than the change. So
 //! they are hints: whatever one touches is read again, everything is read again once a minute,
 //! and a new stream always begins with a complete list. While Marathon is away nothing is sent.
 
+mod access;
+mod agents;
 mod client;
 mod decode;
 mod dirty;
@@ -21,21 +23,26 @@ mod sent;
 mod session;
 mod sse;
 mod stream;
+mod tls;
+mod verdicts;
 mod versions;
 
 use std::convert::Infallible;
 
 use api::event::{SourceId, Update};
+use api::marathon::Workload;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::agents::Agents;
 pub use self::client::BuildError;
 use self::client::Client;
 use self::failure::Failure;
-pub use self::options::{Credentials, Options, Timing};
+pub use self::options::{Credentials, Options, Timing, Tls};
 use self::sent::Sent;
 use self::session::Memory;
+use self::verdicts::Verdicts;
 use self::versions::Versions;
 use crate::Status;
 use crate::backoff::Backoff;
@@ -46,6 +53,7 @@ pub struct Marathon {
     source: SourceId,
     options: Options,
     client: Client,
+    remembered: Vec<Workload>,
 }
 
 // === impl Marathon ===
@@ -56,7 +64,17 @@ impl Marathon {
             source: source.into(),
             client: Client::new(&options)?,
             options,
+            remembered: Vec::new(),
         })
+    }
+
+    /// Begins with what was last known, so that a list that has lost most of it is doubted, and
+    /// addresses and versions that cannot be read at present are taken from there.
+    pub fn remember(self, workloads: Vec<Workload>) -> Marathon {
+        Marathon {
+            remembered: workloads,
+            ..self
+        }
     }
 
     /// What to put into the status channel before `run`.
@@ -72,15 +90,23 @@ impl Marathon {
         status: watch::Sender<Status>,
         shutdown: CancellationToken,
     ) {
+        let mut agents = Agents::default();
+        for workload in &self.remembered {
+            agents.remember(workload);
+        }
         let mut memory = Memory {
             client: self.client,
             options: self.options,
             report: Report::new(self.source, updates, status),
-            sent: Sent::default(),
+            sent: Sent::remember(self.remembered),
             versions: Versions::default(),
+            verdicts: Verdicts::default(),
+            agents,
             synced: None,
         };
-        let Some(Err(deaf)) = shutdown.run_until_cancelled(memory.live()).await else {
+        // Large, and moved about by whoever spawns it.
+        let live = Box::pin(memory.live());
+        let Some(Err(deaf)) = shutdown.run_until_cancelled(live).await else {
             return;
         };
         tracing::debug!(source = %memory.report.source(), "{deaf}");

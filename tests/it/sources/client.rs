@@ -10,7 +10,7 @@ use crate::sources::fake::{Answer, Fake};
 use crate::sources::source::{app, four, listen, options};
 
 fn secret(mut options: Options) -> Options {
-    options.credentials = Some(Credentials {
+    options.credentials = Some(Credentials::Basic {
         user: "me".into(),
         password: "secret".into(),
     });
@@ -57,7 +57,7 @@ async fn the_stream_is_asked_for_exactly_and_before_the_lists() {
 }
 
 #[tokio::test]
-async fn refusals_tell_what_to_do() {
+async fn row12_refusals_tell_what_to_do() {
     for (path, status, words) in [
         ("/v2/events", 401, "--marathonUser"),
         ("/v2/events", 403, "view apps"),
@@ -200,4 +200,38 @@ async fn a_second_redirect_is_not_followed() {
     let mut ear = listen(options(&[&a.url]));
     let error = error(&mut ear).await;
     assert!(error.contains("redirects once more"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_read_again_from_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "first\n").unwrap();
+    let fake = Fake::start(four(), vec![]).await;
+    let mut options = options(&[&fake.url]);
+    options.credentials = Some(Credentials::TokenFile(file.clone()));
+    let mut ear = listen(options);
+    ear.until_list(1).await;
+    std::fs::write(&file, "second\n").unwrap();
+    let refusal = Answer::new(401, "expired");
+    fake.script()
+        .once
+        .insert("/v2/apps/a", [refusal].into_iter().collect());
+    fake.script().apps[0] = app("/a", "y");
+    fake.touch("/a");
+    ear.until("a", |ear| {
+        crate::sources::source::label(ear, "/a") == Some("y")
+    })
+    .await;
+    let sent: Vec<String> = fake
+        .asked("/v2/apps/a")
+        .iter()
+        .map(|r| r.headers["authorization"].clone())
+        .collect();
+    assert_eq!(sent, ["token=second", "token=second"]);
+    assert_eq!(
+        fake.asked("/v2/events")[0].headers["authorization"],
+        "token=first"
+    );
+    assert_eq!(ear.status().last_error, None, "no session ended for it");
 }

@@ -69,7 +69,7 @@ async fn an_event_without_an_id_makes_everything_read_again() {
 }
 
 #[tokio::test]
-async fn a_change_of_groups_is_read_once_more_afterwards() {
+async fn row03_a_change_of_groups_is_read_once_more_afterwards() {
     let (fake, mut ear) = with_apps(four()).await;
     fake.event("group_change_success", &json!({"groupId": "/"}));
     fake.until_asked("/v2/apps?", 3).await;
@@ -112,7 +112,7 @@ async fn a_lost_event_is_made_up_for_by_the_safety_resync() {
 }
 
 #[tokio::test]
-async fn a_short_list_is_not_believed_until_a_second_one_agrees() {
+async fn row14_a_short_list_is_not_believed_until_a_second_one_agrees() {
     let (fake, mut ear) = with_apps(four()).await;
     for list in [json!({"apps": []}), json!({"apps": [app("/a", "x")]})] {
         let before = fake.asked("/v2/apps?").len();
@@ -158,7 +158,7 @@ async fn a_reconnect_to_an_emptied_marathon_is_doubted_too() {
 }
 
 #[tokio::test]
-async fn a_stream_that_ends_begins_a_new_complete_list() {
+async fn row10_a_stream_that_ends_begins_a_new_complete_list() {
     let (fake, mut ear) = with_apps(four()).await;
     {
         let mut script = fake.script();
@@ -190,7 +190,7 @@ async fn a_stream_that_ends_begins_a_new_complete_list() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_is_given_up_and_heartbeats_keep_it() {
+async fn row11_a_silent_stream_is_given_up_and_heartbeats_keep_it() {
     let fake = Fake::start(four(), vec![]).await;
     let mut options = options(&[&fake.url]);
     options.timing.idle = Duration::from_secs(1);

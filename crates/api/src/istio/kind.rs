@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Every kind of an Istio API group that we recognise.
 ///
 /// All served versions of a kind (`v1alpha3`, `v1beta1`, `v1`) are one schema upstream, so the
 /// version is not part of the kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     Gateway,
     VirtualService,

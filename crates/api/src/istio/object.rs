@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Kind;
@@ -13,7 +14,7 @@ use super::Kind;
 pub(super) const DEFAULT_NAMESPACE: &str = "default";
 
 /// The name of an object, unique among all sources of one mesh.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectKey {
     pub kind: Kind,
     /// Empty for cluster-scoped kinds.
@@ -22,7 +23,7 @@ pub struct ObjectKey {
 }
 
 /// Where a document begins.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Location {
     pub file: Arc<str>,
     /// Counted from 1.
@@ -30,7 +31,7 @@ pub struct Location {
 }
 
 /// A document whose envelope was understood.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Object {
     pub key: ObjectKey,
     /// As written: `networking.istio.io/v1alpha3`.

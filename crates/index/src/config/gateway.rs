@@ -143,7 +143,7 @@ fn parse_host(text: &str, context: &Context<'_>) -> Result<ServerHost, String> {
     };
     Ok(ServerHost {
         namespace,
-        host: names::parse_host(host, context.domain)?,
+        host: names::parse_host(host, context)?,
     })
 }
 

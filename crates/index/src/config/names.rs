@@ -4,18 +4,18 @@ use model::Hostname;
 use model::route::GatewayRef;
 
 use super::object::Context;
-use crate::codes;
 use crate::report::Report;
+use crate::{codes, naming};
 
-/// A host as Istio objects name it: short names are completed with the mesh's domain, all others
-/// are taken as they are.
+/// A host as Istio objects name it: short names are completed with the domain of their namespace,
+/// names in other domains of the mesh are moved to its own, all others are taken as they are.
 pub(super) fn host(
     text: &str,
     field: &str,
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Hostname> {
-    match parse_host(text, context.domain) {
+    match parse_host(text, context) {
         Ok(host) => Some(host),
         Err(why) => {
             report.refuse(codes::BAD_HOST, field, why, HOST_REMEDY);
@@ -27,11 +27,15 @@ pub(super) fn host(
 pub(super) const HOST_REMEDY: &str =
     "use a name like reviews, reviews.marathon.slave.mesos, *.example.com or *";
 
-pub(super) fn parse_host(text: &str, domain: &str) -> Result<Hostname, String> {
+pub(super) fn parse_host(text: &str, context: &Context<'_>) -> Result<Hostname, String> {
+    let (mesh, namespace) = (context.mesh, &context.object.key.namespace);
     let is_short = !text.is_empty() && !text.contains('.') && !text.contains('*');
     let parsed = match is_short {
-        true => Hostname::parse(&format!("{text}.{domain}")),
-        false => Hostname::parse(text),
+        true => Hostname::parse(&format!("{text}.{}", naming::domain_of(namespace, mesh))),
+        false => match naming::in_own_domain(text, mesh) {
+            Some(own) => Hostname::parse(&own),
+            None => Hostname::parse(text),
+        },
     };
     parsed.map_err(|error| match text {
         "" => "the host is empty".to_owned(),

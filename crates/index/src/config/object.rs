@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::istio::{Decoded, Kind, Object, decode};
 use model::route::VirtualService;
-use model::{DestinationRule, Diagnostic, Gateway};
+use model::{DestinationRule, Diagnostic, Gateway, Mesh};
 
 use super::{destination_rule, gateway, place, reference, virtual_service};
 use crate::codes;
@@ -29,18 +29,18 @@ pub(super) struct Read {
 /// What conversions need besides the spec.
 pub(super) struct Context<'a> {
     pub(super) object: &'a Object,
-    pub(super) domain: &'a str,
+    pub(super) mesh: &'a Mesh,
 }
 
 /// Reads an object. `has_last_good` tells what a refusal means.
-pub(super) fn read(object: &Object, domain: &str, has_last_good: bool) -> Read {
+pub(super) fn read(object: &Object, mesh: &Mesh, has_last_good: bool) -> Read {
     let refusal = match has_last_good {
         true => "the previous version of this object stays in force",
         false => "the object has no effect",
     };
     let location = object.location.as_ref().map(place);
     let mut report = Report::new(reference(&object.key), location, refusal);
-    let context = Context { object, domain };
+    let context = Context { object, mesh };
     let item = convert(&context, &mut report);
     Read {
         refused: report.is_refused(),

@@ -205,8 +205,8 @@ fn membership_is_by_label() {
         ),
         (
             json!({"istio": "no spaces,ok"}),
-            vec!["ok.marathon.slave.mesos"],
-            vec!["PH0202"],
+            vec!["nospaces.marathon.slave.mesos", "ok.marathon.slave.mesos"],
+            vec!["PH0210"],
         ),
         (json!({"istio": "*"}), vec![], vec!["PH0202"]),
         (json!({"istio": " "}), vec![], vec![]),

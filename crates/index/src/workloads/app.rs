@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use api::marathon::{App, AppWorkload, PortDefinition, PortMapping, Task, TaskId, WorkloadKind};
+use api::marathon::{
+    App, AppWorkload, DiscoveryPort, PortDefinition, PortMapping, Task, TaskId, WorkloadKind,
+};
 use jiff::Timestamp;
 use model::{Labels, Locality, Mesh};
 
@@ -18,8 +20,10 @@ pub(super) fn read(workload: &AppWorkload, mesh: &Mesh) -> Facts {
     let app = &workload.app;
     let mut report = Report::new(object(WorkloadKind::App, &app.id), None, "");
     let mut gathering = Gathering::new(&app.id);
-    let latest = revision(app, mesh, &mut report);
+    let latest = revision(&app.id, app, mesh, &mut report);
     gathering.declare(&latest);
+    let versions = app.tasks.iter().filter_map(|task| task.version);
+    gathering.seen_since(versions.chain(app.version).min());
     let mut older: BTreeMap<Timestamp, (&App, Revision)> = BTreeMap::new();
     for task in app.tasks.iter().filter(|task| health::is_present(task)) {
         let (document, running) = match older_version(workload, task) {
@@ -27,11 +31,11 @@ pub(super) fn read(workload: &AppWorkload, mesh: &Mesh) -> Facts {
             Some((version, document)) => {
                 let (document, revision) = older
                     .entry(version)
-                    .or_insert_with(|| (document, revision(document, mesh, &mut report)));
+                    .or_insert_with(|| (document, revision(&app.id, document, mesh, &mut report)));
                 (*document, &*revision)
             }
         };
-        let sighting = sighting(app, document, task, running.mode);
+        let sighting = sighting(app, document, task, running.mode, mesh);
         gathering.add(sighting, running, &mut report);
     }
     for (_, revision) in older.values() {
@@ -55,24 +59,21 @@ fn older_version<'a>(workload: &'a AppWorkload, task: &Task) -> Option<(Timestam
     older.map(|document| (own, document.as_ref()))
 }
 
-fn revision(app: &App, mesh: &Mesh, report: &mut Report) -> Revision {
-    let empty = |mode| Revision {
-        labels: Labels::from(app.labels.clone()),
-        hosts: None,
-        weight: 1,
-        mode,
-        ports: Vec::new(),
-    };
-    let Some(hosts) = labels::hosts(&app.labels, &mesh.domain, report) else {
+/// `id` is the workload's: documents of old versions may lack it.
+fn revision(id: &str, app: &App, mesh: &Mesh, report: &mut Report) -> Revision {
+    let names = labels::names(id, &app.labels, mesh, report);
+    let empty = |mode| Revision::empty(Labels::from(app.labels.clone()), mode);
+    if names.hosts.is_none() {
         return empty(Mode::Host);
-    };
+    }
     let mode = mode(app, report);
     Revision {
-        hosts: Some(hosts),
         weight: labels::weight(&app.labels, report),
+        choice: labels::choice(&app.labels, report),
         ports: declare(&specs(app, mode), mode, mesh, report),
         ..empty(mode)
     }
+    .named(names)
 }
 
 fn mode(app: &App, report: &mut Report) -> Mode {
@@ -81,6 +82,10 @@ fn mode(app: &App, report: &mut Report) -> Mode {
     }
     let docker = app.container.as_ref().and_then(|c| c.docker.as_ref());
     let network = docker.and_then(|d| d.network.as_deref());
+    // An app with an address of its own, without Docker or with a network that Docker is not told.
+    if network.is_none() && app.ip_address.is_some() {
+        return Mode::Container;
+    }
     Mode::parse_docker(network).unwrap_or_else(|| {
         revision::unknown_mode("container.docker.network", network.unwrap_or(""), report);
         Mode::Host
@@ -93,11 +98,22 @@ fn specs(app: &App, mode: Mode) -> Vec<Spec<'_>> {
             let definitions = app.port_definitions.iter().enumerate();
             definitions.map(|(i, d)| of_definition(i, d)).collect()
         }
+        _ if mappings(app).is_empty() => {
+            let ports = discovery(app).iter().enumerate();
+            ports.map(|(i, p)| of_discovery(i, p)).collect()
+        }
         _ => {
             let mappings = mappings(app).iter().enumerate();
             mappings.map(|(i, m)| of_mapping(i, m)).collect()
         }
     }
+}
+
+/// The ports of an app with an address of its own, before Marathon 1.5.
+fn discovery(app: &App) -> &[DiscoveryPort] {
+    let own = app.ip_address.as_ref();
+    own.and_then(|own| own.discovery.as_ref())
+        .map_or(&[], |discovery| &discovery.ports)
 }
 
 /// Since Marathon 1.5 in the container, before in its `docker` part.
@@ -137,13 +153,32 @@ fn of_mapping(position: usize, mapping: &PortMapping) -> Spec<'_> {
     }
 }
 
+fn of_discovery(position: usize, port: &DiscoveryPort) -> Spec<'_> {
+    Spec {
+        field: format!("ipAddress.discovery.ports[{position}]"),
+        name: port.name.as_deref().unwrap_or(""),
+        labels: &port.labels,
+        container_port: port.number,
+        has_host_port: false,
+        otherwise: 0,
+        protocols: transports(port.protocol.as_deref()),
+        network_names: &[],
+    }
+}
+
 /// `tcp`, `udp` or `udp,tcp`.
 fn transports(protocol: Option<&str>) -> Vec<&str> {
     protocol.map_or_else(Vec::new, |text| text.split(',').collect())
 }
 
-fn sighting<'a>(app: &'a App, document: &'a App, task: &'a Task, mode: Mode) -> Sighting<'a> {
-    let health = health::of_task(app, task);
+fn sighting<'a>(
+    app: &'a App,
+    document: &'a App,
+    task: &'a Task,
+    mode: Mode,
+    mesh: &Mesh,
+) -> Sighting<'a> {
+    let health = health::of_task(app, task, mesh);
     let slots = host_ports(document, task, mode)
         .into_iter()
         .map(|host_port| Slot { host_port, health });
@@ -153,6 +188,7 @@ fn sighting<'a>(app: &'a App, document: &'a App, task: &'a Task, mode: Mode) -> 
             .and_then(|id| id.incarnation)
             .unwrap_or(0),
         host: &task.host,
+        agent: task.host.parse().ok().or(task.agent_address),
         addresses: addresses(document, task),
         locality: Locality {
             region: task.region.as_deref().unwrap_or("").into(),
@@ -174,20 +210,38 @@ fn host_ports(document: &App, task: &Task, mode: Mode) -> Vec<Option<u16>> {
             .map(|_| allocated.next())
             .collect();
     }
-    mappings(document)
-        .iter()
+    let mappings = mappings(document);
+    if mappings.is_empty() {
+        return vec![None; discovery(document).len()];
+    }
+    let ports = mappings.iter();
+    ports
         .map(|mapping| mapping.host_port.and_then(|_| allocated.next()))
         .collect()
 }
 
-/// The list has one address for each network, in order; with other counts nobody can tell.
+/// The list is flat and names no networks. With one address of a family for each network it is in
+/// their order; with other counts nobody can tell.
 fn addresses(document: &App, task: &Task) -> Vec<(Option<String>, IpAddr)> {
-    let aligned = document.networks.len() == task.ip_addresses.len();
-    let ips = task.ip_addresses.iter().enumerate();
-    ips.filter_map(|(i, address)| {
-        let ip = address.ip_address.parse().ok()?;
-        let name = document.networks.get(i).and_then(|n| n.name.clone());
-        Some((name.filter(|_| aligned), ip))
-    })
-    .collect()
+    let names = network_names(document);
+    let ips = task.ip_addresses.iter();
+    let ips: Vec<IpAddr> = ips.filter_map(|a| a.ip_address.parse().ok()).collect();
+    let count = |v6| ips.iter().filter(|ip| ip.is_ipv6() == v6).count();
+    let aligned = [count(false), count(true)].map(|count| count == names.len());
+    let mut next = [0; 2];
+    let named = ips.iter().map(|ip| {
+        let family = usize::from(ip.is_ipv6());
+        let place = next[family];
+        next[family] += 1;
+        let name = names.get(place).filter(|_| aligned[family]);
+        (name.and_then(|name| name.map(str::to_owned)), *ip)
+    });
+    named.collect()
+}
+
+fn network_names(document: &App) -> Vec<Option<&str>> {
+    match (document.networks.as_slice(), &document.ip_address) {
+        ([], Some(own)) => vec![own.network_name.as_deref()],
+        (networks, _) => networks.iter().map(|n| n.name.as_deref()).collect(),
+    }
 }

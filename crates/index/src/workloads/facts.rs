@@ -1,6 +1,6 @@
 //! What the mesh needs to know about one workload, taken out of Marathon's documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::event::SourceId;
@@ -22,11 +22,24 @@ pub(crate) struct Who {
 /// One workload, reduced.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Facts {
-    /// The services it belongs to, with the ports of all versions in use; numbers are unique.
-    pub(crate) claims: BTreeMap<Hostname, Vec<Port>>,
+    /// The services it belongs to.
+    pub(crate) claims: BTreeMap<Hostname, Claim>,
+    /// Of the oldest version that is told; the workload may be older.
+    pub(crate) since: Option<Timestamp>,
+    /// The namespace and the group that it follows from, if it follows from one.
+    pub(crate) derived: Option<(Arc<str>, Arc<str>)>,
     /// Sorted by id, each id once.
     pub(crate) instances: Vec<Running>,
     pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// What a workload declares for one of its services, in all versions in use.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Claim {
+    pub(crate) namespace: Arc<str>,
+    /// Numbers are unique.
+    pub(crate) ports: Vec<Port>,
+    pub(crate) aliases: BTreeSet<Hostname>,
 }
 
 /// One instance and what it offers to its services.
@@ -65,12 +78,15 @@ impl Who {
         }
     }
 
-    pub(crate) fn object(&self) -> ObjectRef {
-        object(self.kind, &self.id)
+    pub(crate) fn object(&self, namespace: &Arc<str>) -> ObjectRef {
+        ObjectRef {
+            namespace: namespace.clone(),
+            ..object(self.kind, &self.id)
+        }
     }
 }
 
-/// The name of a workload in diagnostics.
+/// The name of a workload in diagnostics, until its namespace is known.
 pub(super) fn object(kind: WorkloadKind, id: &str) -> ObjectRef {
     ObjectRef {
         kind: match kind {

@@ -1,60 +1,253 @@
-//! The mesh's vocabulary of workload labels: membership and weight.
+//! The mesh's vocabulary of workload labels: membership, names, network and weight.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use model::Hostname;
+use model::{Hostname, Mesh};
 
-use crate::codes;
 use crate::report::Report;
+use crate::{codes, naming};
 
 /// Comma list of service names; opts the workload in.
 const SERVICES: &str = "istio";
 /// The same, as environments write it whose labels have no free choice of names.
 const SERVICES_ALIAS: &str = "ISTIO_SERVICE_NAME";
+const NAMESPACE: &str = "istio.io/namespace";
+const NAMESPACE_ALIAS: &str = "ISTIO_NAMESPACE";
+/// Comma list of further full names for the first service.
+const ALIASES: &str = "istio.io/hosts";
+const NETWORK: &str = "istio.io/network";
+const IP_INDEX: &str = "istio.io/ip-index";
 const WEIGHT: &str = "istio.io/weight";
 
 /// Keeps the sum over a whole locality below the 32 bits that Envoy has for it.
 const WEIGHT_MAX: u32 = 1_000_000;
 
-/// The services that a workload belongs to; `None` if it is not in the mesh.
-pub(super) fn hosts(
+/// What a workload is called.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) namespace: Arc<str>,
+    /// The group that the namespace follows from, if one does.
+    pub(super) derived_from: Option<Arc<str>>,
+    /// The services that it belongs to; `None` if it is not in the mesh.
+    pub(super) hosts: Option<Vec<Hostname>>,
+    /// The other names of each of these services.
+    pub(super) aliases: BTreeMap<Hostname, BTreeSet<Hostname>>,
+}
+
+/// Which of an instance's addresses is meant.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Choice {
+    pub(super) network: Option<String>,
+    pub(super) index: Option<usize>,
+}
+
+/// Reads all names of a workload.
+pub(super) fn names(
+    id: &str,
     labels: &BTreeMap<String, String>,
-    domain: &str,
+    mesh: &Mesh,
     report: &mut Report,
-) -> Option<Vec<Hostname>> {
+) -> Names {
+    let (namespace, derived_from) = match namespace(labels, report) {
+        Some(namespace) => (namespace, None),
+        None => naming::namespace(id, mesh),
+    };
+    report.belongs_to(&namespace);
+    let mut names = Names {
+        namespace,
+        derived_from,
+        hosts: None,
+        aliases: BTreeMap::new(),
+    };
+    if let Some((key, value)) = present(labels, SERVICES, SERVICES_ALIAS) {
+        names.hosts = Some(Vec::new());
+        for name in list(value) {
+            names.add_service(id, key, name, mesh, report);
+        }
+        names.add_aliases(labels, mesh, report);
+    }
+    names
+}
+
+// === impl Names ===
+
+impl Names {
+    fn add_service(&mut self, id: &str, key: &str, name: &str, mesh: &Mesh, report: &mut Report) {
+        let full = match naming::in_own_domain(name, mesh) {
+            Some(full) => full,
+            None => self.complete(name, mesh),
+        };
+        let host = match clean(&full) {
+            Ok(host) => host,
+            Err(why) => {
+                report.leave_out(
+                    codes::SERVICE_NAME,
+                    format!("labels.{key}"),
+                    format!("{name:?} is no service name: {why}"),
+                    format!("the workload is not part of a service {name:?}; its other names hold"),
+                    "use letters, digits and inner hyphens, separated by commas",
+                );
+                return;
+            }
+        };
+        if host.as_str() != full.to_ascii_lowercase() {
+            report.warn(
+                codes::NAME_CHANGED,
+                format!("labels.{key}"),
+                format!("{name:?} has characters that names in DNS do not have"),
+                format!("the service is called {host}"),
+                "use letters, digits and inner hyphens, separated by commas",
+            );
+        }
+        let mut others = self.other_names(id, &host, mesh);
+        others.extend(
+            Hostname::parse(&full)
+                .ok()
+                .filter(|full| !full.is_wildcard()),
+        );
+        others.remove(&host);
+        self.aliases.entry(host.clone()).or_default().extend(others);
+        let hosts = self.hosts.get_or_insert_default();
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+
+    /// `<name>.<domain>`, with the namespace in between if names have it.
+    fn complete(&self, name: &str, mesh: &Mesh) -> String {
+        let named = naming::infix(&self.namespace, mesh).is_some_and(|namespace| {
+            name.to_ascii_lowercase()
+                .ends_with(&format!(".{namespace}"))
+        });
+        match named {
+            true => format!("{name}.{}", mesh.domain),
+            false => format!("{name}.{}", naming::domain_of(&self.namespace, mesh)),
+        }
+    }
+
+    /// The names in other domains; where namespaces are part of names, also the one that
+    /// Mesos-DNS has for the group, and the one without a domain.
+    fn other_names(&self, id: &str, host: &Hostname, mesh: &Mesh) -> BTreeSet<Hostname> {
+        let domain = format!(".{}", mesh.domain.to_ascii_lowercase());
+        let Some(prefix) = host.as_str().strip_suffix(&domain) else {
+            return BTreeSet::new();
+        };
+        let mut names: Vec<String> = naming::in_other_domains(prefix, mesh).collect();
+        let short = naming::infix(&self.namespace, mesh)
+            .and_then(|namespace| prefix.strip_suffix(namespace)?.strip_suffix('.'));
+        if let Some(short) = short {
+            names.push(prefix.to_owned());
+            let group = naming::group_in_dns(id);
+            if !group.is_empty() {
+                let by_group = format!("{short}.{group}");
+                names.extend(naming::in_other_domains(&by_group, mesh));
+                names.push(format!("{by_group}{domain}"));
+            }
+        }
+        let parsed = names.iter().filter_map(|name| Hostname::parse(name).ok());
+        parsed.collect()
+    }
+
+    /// Names in the mesh's domains belong to the label `istio`, which ownership is decided by: an
+    /// alias must not be a way around it.
+    fn add_aliases(&mut self, labels: &BTreeMap<String, String>, mesh: &Mesh, report: &mut Report) {
+        let first = self.hosts.iter().flatten().next().cloned();
+        let Some((value, first)) = labels.get(ALIASES).zip(first) else {
+            return;
+        };
+        for name in list(value) {
+            let refused = match Hostname::parse(name) {
+                Ok(host) if host.is_wildcard() => Some(format!("{name:?} has a wildcard")),
+                Ok(_) if naming::in_own_domain(name, mesh).is_some() => {
+                    Some(format!("{name:?} is in a domain of the mesh"))
+                }
+                Ok(_) if !name.contains('.') => Some(format!("{name:?} is not a full name")),
+                Ok(host) => {
+                    self.aliases.entry(first.clone()).or_default().insert(host);
+                    None
+                }
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(why) = refused {
+                report.warn(
+                    codes::LABEL_VALUE,
+                    format!("labels.{ALIASES}"),
+                    why,
+                    format!("{first} is not known under that name"),
+                    format!(
+                        "list full names outside the mesh's domains; names inside belong into the label {SERVICES}"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+fn namespace(labels: &BTreeMap<String, String>, report: &mut Report) -> Option<Arc<str>> {
+    let (key, value) = present(labels, NAMESPACE, NAMESPACE_ALIAS)?;
+    let value = value.trim();
+    if naming::label(value) == value {
+        return Some(value.into());
+    }
+    report.warn(
+        codes::LABEL_VALUE,
+        format!("labels.{key}"),
+        format!("{value:?} is not the name of a namespace"),
+        "the label is ignored",
+        "use one label of at most 63 lower-case letters, digits and inner hyphens",
+    );
+    None
+}
+
+/// Which address the labels choose.
+pub(super) fn choice(labels: &BTreeMap<String, String>, report: &mut Report) -> Choice {
+    let trimmed = |key: &str| labels.get(key).map(|v| v.trim()).filter(|v| !v.is_empty());
+    let index = trimmed(IP_INDEX).and_then(|text| match text.parse() {
+        Ok(index) => Some(index),
+        Err(_) => {
+            report.warn(
+                codes::LABEL_VALUE,
+                format!("labels.{IP_INDEX}"),
+                format!("{text:?} is not a place in the list of addresses"),
+                "the label is ignored",
+                "set it to 0 for the first address, 1 for the second, and so on",
+            );
+            None
+        }
+    });
+    Choice {
+        network: trimmed(NETWORK).map(str::to_owned),
+        index,
+    }
+}
+
+fn present<'a>(
+    labels: &'a BTreeMap<String, String>,
+    key: &'static str,
+    alias: &'static str,
+) -> Option<(&'static str, &'a str)> {
     let present = |key: &'static str| {
         let value = labels.get(key)?;
         (!value.trim().is_empty()).then_some((key, value.as_str()))
     };
-    let (key, value) = present(SERVICES).or_else(|| present(SERVICES_ALIAS))?;
-    let mut hosts = Vec::new();
-    for name in value.split(',').map(str::trim).filter(|n| !n.is_empty()) {
-        match host(name, domain) {
-            Ok(host) if hosts.contains(&host) => {}
-            Ok(host) => hosts.push(host),
-            Err(why) => report.leave_out(
-                codes::SERVICE_NAME,
-                format!("labels.{key}"),
-                why,
-                format!("the workload is not part of a service {name:?}; its other names hold"),
-                "use letters, digits and inner hyphens, separated by commas",
-            ),
-        }
-    }
-    Some(hosts)
+    present(key).or_else(|| present(alias))
 }
 
-fn host(name: &str, domain: &str) -> Result<Hostname, String> {
-    let suffix = format!(".{}", domain.to_ascii_lowercase());
-    let full = match name.to_ascii_lowercase().ends_with(&suffix) {
-        true => name.to_owned(),
-        false => format!("{name}{suffix}"),
-    };
-    match Hostname::parse(&full) {
-        Ok(host) if host.is_wildcard() => Err(format!("{name:?} has a wildcard")),
-        Ok(host) => Ok(host),
-        Err(error) => Err(error.to_string()),
-    }
+fn list(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|n| !n.is_empty())
+}
+
+/// The host name that is left when each label is made one of DNS.
+fn clean(name: &str) -> Result<Hostname, String> {
+    let labels: Vec<String> = name
+        .split('.')
+        .map(|part| match part.len() {
+            0..=63 => naming::label(part),
+            _ => part.to_owned(),
+        })
+        .collect();
+    Hostname::parse(&labels.join(".")).map_err(|error| error.to_string())
 }
 
 /// The share of requests that each instance gets, relative to others; 1 unless labelled.

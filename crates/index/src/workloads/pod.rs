@@ -19,20 +19,24 @@ pub(super) fn read(workload: &PodWorkload, mesh: &Mesh) -> Facts {
     let status = &workload.status;
     let mut report = Report::new(object(WorkloadKind::Pod, &status.id), None, "");
     let mut gathering = Gathering::new(&status.id);
-    let latest = revision(&status.spec, mesh, &mut report);
+    let latest = revision(&status.id, &status.spec, mesh, &mut report);
     gathering.declare(&latest);
+    let running = status.instances.iter().filter_map(PodInstance::version);
+    let versions = running.chain(status.spec.version.as_deref());
+    gathering.seen_since(versions.filter_map(|v| v.parse().ok()).min());
     let mut older: BTreeMap<&str, (&Pod, Revision)> = BTreeMap::new();
     for instance in &status.instances {
         let (document, running) = match older_version(workload, instance) {
             None => (&status.spec, &latest),
             Some((version, document)) => {
-                let (document, revision) = older
-                    .entry(version)
-                    .or_insert_with(|| (document, revision(document, mesh, &mut report)));
+                let (document, revision) = older.entry(version).or_insert_with(|| {
+                    let revision = revision(&status.id, document, mesh, &mut report);
+                    (document, revision)
+                });
                 (*document, &*revision)
             }
         };
-        gathering.add(sighting(document, instance), running, &mut report);
+        gathering.add(sighting(document, instance, mesh), running, &mut report);
     }
     for (_, revision) in older.values() {
         gathering.declare(revision);
@@ -54,17 +58,12 @@ fn older_version<'a>(
     Some((own, older))
 }
 
-fn revision(pod: &Pod, mesh: &Mesh, report: &mut Report) -> Revision {
-    let empty = |mode| Revision {
-        labels: Labels::from(pod.labels.clone()),
-        hosts: None,
-        weight: 1,
-        mode,
-        ports: Vec::new(),
-    };
-    let Some(hosts) = labels::hosts(&pod.labels, &mesh.domain, report) else {
+fn revision(id: &str, pod: &Pod, mesh: &Mesh, report: &mut Report) -> Revision {
+    let names = labels::names(id, &pod.labels, mesh, report);
+    let empty = |mode| Revision::empty(Labels::from(pod.labels.clone()), mode);
+    if names.hosts.is_none() {
         return empty(Mode::Host);
-    };
+    }
     let mode = revision::mode(&pod.networks, report).unwrap_or(Mode::Host);
     let specs: Vec<Spec<'_>> = endpoints(pod)
         .map(|(c, _, e, endpoint)| Spec {
@@ -73,11 +72,12 @@ fn revision(pod: &Pod, mesh: &Mesh, report: &mut Report) -> Revision {
         })
         .collect();
     Revision {
-        hosts: Some(hosts),
         weight: labels::weight(&pod.labels, report),
+        choice: labels::choice(&pod.labels, report),
         ports: declare(&specs, mode, mesh, report),
         ..empty(mode)
     }
+    .named(names)
 }
 
 /// All endpoints of all containers, with their indices; instances' slots follow this order.
@@ -105,11 +105,13 @@ fn spec<'a>(endpoint: &'a EndpointSpec, mode: Mode) -> Spec<'a> {
     }
 }
 
-fn sighting<'a>(document: &Pod, instance: &'a PodInstance) -> Sighting<'a> {
+fn sighting<'a>(document: &Pod, instance: &'a PodInstance, mesh: &Mesh) -> Sighting<'a> {
+    let host = instance.agent_hostname.as_deref().unwrap_or("");
     Sighting {
         id: &instance.id,
         incarnation: incarnation(instance),
-        host: instance.agent_hostname.as_deref().unwrap_or(""),
+        host,
+        agent: host.parse().ok().or(instance.agent_address),
         addresses: addresses(instance),
         locality: Locality {
             region: instance.agent_region.as_deref().unwrap_or("").into(),
@@ -117,19 +119,21 @@ fn sighting<'a>(document: &Pod, instance: &'a PodInstance) -> Sighting<'a> {
         },
         since: instance.status_since,
         slots: endpoints(document)
-            .map(|(_, container, _, endpoint)| slot(instance, &container.name, &endpoint.name))
+            .map(|(_, container, _, endpoint)| {
+                slot(instance, &container.name, &endpoint.name, mesh)
+            })
             .collect(),
     }
 }
 
 /// Endpoints are joined by name; Marathon lists them in another order than the specification.
-fn slot(instance: &PodInstance, container: &str, endpoint: &str) -> Slot {
+fn slot(instance: &PodInstance, container: &str, endpoint: &str, mesh: &Mesh) -> Slot {
     let status = instance.containers.iter().find(|c| c.name == container);
     let found = status.and_then(|container| {
         let endpoint = container.endpoints.iter().find(|e| e.name == endpoint)?;
         Some(Slot {
             host_port: endpoint.allocated_host_port,
-            health: health::of_endpoint(instance, container, endpoint.healthy),
+            health: health::of_endpoint(instance, container, mesh),
         })
     });
     found.unwrap_or_default()

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{Mesh, Port, Protocol};
+use model::{Hostname, Mesh, Port, Protocol};
 
 use super::reach::Mode;
+use super::vip;
 use crate::codes;
 use crate::report::Report;
 
@@ -38,6 +39,11 @@ pub(super) struct Declared {
     /// 0: the container listens on the allocated host port.
     pub(super) container_port: u16,
     pub(super) network_names: Vec<String>,
+    /// Whether this is the port of a virtual address, which callers use and the instance does not
+    /// know.
+    pub(super) is_vip: bool,
+    /// The names of virtual addresses that lead to it.
+    pub(super) vip_hosts: Vec<Hostname>,
 }
 
 /// The ports of one version of a workload, without those that cannot be part of the mesh.
@@ -48,6 +54,7 @@ pub(super) fn declare(
     report: &mut Report,
 ) -> Vec<Declared> {
     let mut declared = Vec::new();
+    let mut vips_by_position = Vec::new();
     for (position, spec) in specs.iter().enumerate() {
         if spec.labels.get(EXCLUDE).is_some_and(|v| is_true(v)) {
             continue;
@@ -64,14 +71,46 @@ pub(super) fn declare(
                 "give it a host port; 0 lets Marathon choose one",
             );
         }
+        let vips = vip::read(spec, mesh, report);
         declared.push(Declared {
             position,
             port,
             container_port: spec.container_port,
             network_names: spec.network_names.to_vec(),
+            is_vip: false,
+            vip_hosts: vips.iter().map(|vip| vip.host.clone()).collect(),
         });
+        vips_by_position.push((declared.len() - 1, vips));
     }
+    add_vips(&mut declared, vips_by_position);
     declared
+}
+
+/// A virtual address with a port of its own adds that port to the service, unless it has it.
+fn add_vips(declared: &mut Vec<Declared>, vips_by_position: Vec<(usize, Vec<vip::Vip>)>) {
+    for (position, vips) in vips_by_position {
+        for vip in vips {
+            if declared.iter().any(|d| d.port.number == vip.port) {
+                continue;
+            }
+            let of = &declared[position];
+            let protocol = of.port.protocol;
+            let added = Declared {
+                port: Port {
+                    number: vip.port,
+                    name: unnamed(protocol, vip.port).into(),
+                    protocol,
+                },
+                is_vip: true,
+                ..of.clone()
+            };
+            declared.push(added);
+        }
+    }
+}
+
+fn unnamed(protocol: Protocol, number: u16) -> String {
+    format!("{}-{number}", protocol.to_string().to_ascii_lowercase())
 }
 
 fn service_port(spec: &Spec<'_>, mode: Mode, mesh: &Mesh, report: &mut Report) -> Option<Port> {
@@ -108,7 +147,7 @@ fn service_port(spec: &Spec<'_>, mode: Mode, mesh: &Mesh, report: &mut Report) -
         return None;
     }
     let name = match spec.name {
-        "" => format!("{}-{number}", protocol.to_string().to_ascii_lowercase()),
+        "" => unnamed(protocol, number),
         name => name.to_owned(),
     };
     Some(Port {

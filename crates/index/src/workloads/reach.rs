@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use model::Reach;
 
+use super::labels::Choice;
 use super::ports::Declared;
 
 /// How the containers of a workload are connected.
@@ -57,9 +58,13 @@ impl Mode {
 // === impl Place ===
 
 impl Place {
-    /// `host` is what the agent advertises.
-    pub(super) fn new(mode: Mode, host: &str, addresses: Vec<(Option<String>, IpAddr)>) -> Place {
-        let agent = host.parse().ok();
+    /// `addresses` are all that Marathon tells; those that are not chosen do not count.
+    pub(super) fn new(
+        mode: Mode,
+        agent: Option<IpAddr>,
+        addresses: Vec<(Option<String>, IpAddr)>,
+        choice: &Choice,
+    ) -> Place {
         Place {
             mode,
             // In host mode Mesos reports the agent's address as the task's own.
@@ -67,7 +72,7 @@ impl Place {
                 Mode::Host => agent.or_else(|| pick(&addresses, &[])),
                 _ => agent,
             },
-            addresses,
+            addresses: choose(addresses, choice),
         }
     }
 
@@ -107,11 +112,32 @@ impl Place {
     }
 }
 
-/// The first address in one of the wanted networks, else in any; IPv4 before IPv6, as the port
-/// mapper of Mesos knows no other.
+/// The addresses that the labels choose; all, if they choose none that is there.
+fn choose(
+    addresses: Vec<(Option<String>, IpAddr)>,
+    choice: &Choice,
+) -> Vec<(Option<String>, IpAddr)> {
+    let by_index = choice.index.and_then(|index| addresses.get(index));
+    if let Some(address) = by_index {
+        return vec![address.clone()];
+    }
+    let is_chosen = |name: &Option<String>| name.is_some() && *name == choice.network;
+    match addresses.iter().any(|(name, _)| is_chosen(name)) {
+        true => addresses
+            .into_iter()
+            .filter(|(name, _)| is_chosen(name))
+            .collect(),
+        false => addresses,
+    }
+}
+
+/// The first address in one of the wanted networks; in any, if nobody can tell which it is in.
+/// IPv4 before IPv6, as the port mapper of Mesos knows no other.
 fn pick(addresses: &[(Option<String>, IpAddr)], wanted: &[String]) -> Option<IpAddr> {
     let is_wanted = |name: &Option<String>| name.as_ref().is_some_and(|n| wanted.contains(n));
-    let narrowed = addresses.iter().any(|(name, _)| is_wanted(name));
+    let all_named = addresses.iter().all(|(name, _)| name.is_some());
+    let narrowed =
+        !wanted.is_empty() && all_named || addresses.iter().any(|(name, _)| is_wanted(name));
     let ips = addresses
         .iter()
         .filter(|(name, _)| !narrowed || is_wanted(name))

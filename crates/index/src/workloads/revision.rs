@@ -1,16 +1,15 @@
 //! One version of a workload, and the instances that run it: where apps and pods become equal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use api::marathon::Network;
 use jiff::Timestamp;
-use model::{
-    Endpoint, Health, Hostname, Instance, InstanceId, InstancePort, Labels, Locality, Port,
-};
+use model::{Endpoint, Health, Hostname, Instance, InstanceId, InstancePort, Labels, Locality};
 
-use super::facts::{Candidate, Facts, Running};
+use super::facts::{Candidate, Claim, Facts, Running};
+use super::labels::{Choice, Names};
 use super::ports::Declared;
 use super::reach::{Mode, Place};
 use crate::report::Report;
@@ -20,10 +19,10 @@ use crate::{NAMESPACE, codes};
 #[derive(Debug)]
 pub(super) struct Revision {
     pub(super) labels: Labels,
-    /// `None`: not in the mesh.
-    pub(super) hosts: Option<Vec<Hostname>>,
+    pub(super) names: Names,
     pub(super) weight: u32,
     pub(super) mode: Mode,
+    pub(super) choice: Choice,
     pub(super) ports: Vec<Declared>,
 }
 
@@ -35,6 +34,8 @@ pub(super) struct Sighting<'a> {
     pub(super) incarnation: u64,
     /// What the agent advertises.
     pub(super) host: &'a str,
+    /// Its address, if that is one or is known.
+    pub(super) agent: Option<IpAddr>,
     pub(super) addresses: Vec<(Option<String>, IpAddr)>,
     pub(super) locality: Locality,
     pub(super) since: Option<Timestamp>,
@@ -53,8 +54,46 @@ pub(super) struct Slot {
 /// Gathers the versions and instances of one workload.
 pub(super) struct Gathering {
     workload: Arc<str>,
-    claims: BTreeMap<Hostname, Vec<Port>>,
+    claims: BTreeMap<Hostname, Claim>,
+    since: Option<Timestamp>,
+    derived: Option<(Arc<str>, Arc<str>)>,
     instances: Vec<Running>,
+}
+
+// === impl Revision ===
+
+impl Revision {
+    /// A version that is not in the mesh.
+    pub(super) fn empty(labels: Labels, mode: Mode) -> Revision {
+        Revision {
+            labels,
+            names: Names {
+                namespace: NAMESPACE.into(),
+                derived_from: None,
+                hosts: None,
+                aliases: BTreeMap::new(),
+            },
+            weight: 1,
+            mode,
+            choice: Choice::default(),
+            ports: Vec::new(),
+        }
+    }
+
+    /// The names of virtual addresses are names of the first service.
+    pub(super) fn named(mut self, mut names: Names) -> Revision {
+        let first = names.hosts.iter().flatten().next();
+        if let Some(first) = first {
+            let vips = self
+                .ports
+                .iter_mut()
+                .flat_map(|p| std::mem::take(&mut p.vip_hosts));
+            let aliases = names.aliases.entry(first.clone()).or_default();
+            aliases.extend(vips);
+        }
+        self.names = names;
+        self
+    }
 }
 
 // === impl Gathering ===
@@ -64,27 +103,47 @@ impl Gathering {
         Gathering {
             workload: workload.into(),
             claims: BTreeMap::new(),
+            since: None,
+            derived: None,
             instances: Vec::new(),
         }
     }
 
     /// Adds what a version declares; of two versions the one that was added first wins.
     pub(super) fn declare(&mut self, revision: &Revision) {
-        for host in revision.hosts.iter().flatten() {
-            let ports = self.claims.entry(host.clone()).or_default();
+        let names = &revision.names;
+        for host in names.hosts.iter().flatten() {
+            let claim = self.claims.entry(host.clone()).or_insert_with(|| Claim {
+                namespace: names.namespace.clone(),
+                ports: Vec::new(),
+                aliases: BTreeSet::new(),
+            });
+            claim
+                .aliases
+                .extend(names.aliases.get(host).into_iter().flatten().cloned());
             for declared in &revision.ports {
-                if !ports.iter().any(|p| p.number == declared.port.number) {
-                    ports.push(declared.port.clone());
+                if !claim.ports.iter().any(|p| p.number == declared.port.number) {
+                    claim.ports.push(declared.port.clone());
                 }
             }
         }
+        if let (Some(_), None, Some(group)) = (&names.hosts, &self.derived, &names.derived_from) {
+            self.derived = Some((names.namespace.clone(), group.clone()));
+        }
+    }
+
+    /// The age of the oldest version that is told.
+    pub(super) fn seen_since(&mut self, since: Option<Timestamp>) {
+        self.since = since;
     }
 
     pub(super) fn add(&mut self, sighting: Sighting<'_>, revision: &Revision, report: &mut Report) {
-        let Some(hosts) = &revision.hosts else {
+        let Some(hosts) = &revision.names.hosts else {
             return;
         };
-        let place = Place::new(revision.mode, sighting.host, sighting.addresses.clone());
+        let addresses = sighting.addresses.clone();
+        let place = Place::new(revision.mode, sighting.agent, addresses, &revision.choice);
+        warn_of_choice(&sighting, revision, report);
         warn_of_agent_name(&sighting, &place, revision, report);
         let id = InstanceId::from(crate::instance_id(sighting.id));
         let endpoints = candidates(&id, &sighting, &place, revision);
@@ -95,7 +154,7 @@ impl Gathering {
             instance: Arc::new(Instance {
                 id,
                 workload: self.workload.clone(),
-                namespace: NAMESPACE.into(),
+                namespace: revision.names.namespace.clone(),
                 labels: revision.labels.clone(),
                 agent: place.agent,
                 address: place.address(),
@@ -116,7 +175,10 @@ impl Gathering {
             .dedup_by(|a, b| a.instance.id == b.instance.id);
         self.instances.reverse();
         Facts {
+            // A workload that is in no service has no facts.
+            since: self.since.filter(|_| !self.claims.is_empty()),
             claims: self.claims,
+            derived: self.derived,
             instances: self.instances,
             diagnostics: report.into_diagnostics(),
         }
@@ -147,6 +209,7 @@ pub(super) fn unknown_mode(field: &str, text: &str, report: &mut Report) {
 
 fn ports(sighting: &Sighting<'_>, place: &Place, revision: &Revision) -> Vec<InstancePort> {
     let mut ports: Vec<InstancePort> = with_slots(sighting, revision)
+        .filter(|(declared, _)| !declared.is_vip)
         .filter_map(|(declared, slot)| {
             Some(InstancePort {
                 service_port: declared.port.number,
@@ -193,6 +256,35 @@ fn with_slots<'a>(
     })
 }
 
+fn warn_of_choice(sighting: &Sighting<'_>, revision: &Revision, report: &mut Report) {
+    let addresses = &sighting.addresses;
+    let Choice { network, index } = &revision.choice;
+    if addresses.is_empty() || revision.mode == Mode::Host {
+        return;
+    }
+    let mut warn = |label: &str, why: String| {
+        report.warn(
+            codes::LABEL_VALUE,
+            format!("labels.{label}"),
+            why,
+            "the first address counts, as without the label",
+            "choose an address that the instances have, or remove the label",
+        );
+    };
+    if let Some(index) = index.filter(|index| *index >= addresses.len()) {
+        let why = format!(
+            "an instance has {} addresses, none at place {index}",
+            addresses.len()
+        );
+        warn("istio.io/ip-index", why);
+    }
+    let missing = |name: &&String| !addresses.iter().any(|(n, _)| n.as_ref() == Some(*name));
+    if let Some(network) = network.as_ref().filter(missing) {
+        let why = format!("no address of an instance is known to be in the network {network:?}");
+        warn("istio.io/network", why);
+    }
+}
+
 fn warn_of_agent_name(
     sighting: &Sighting<'_>,
     place: &Place,
@@ -207,10 +299,10 @@ fn warn_of_agent_name(
         codes::AGENT_NAME,
         "",
         format!(
-            "the agent advertises the name {:?}, not an address",
+            "the agent advertises the name {:?}, and no address of that name is known",
             sighting.host
         ),
         "instances on that agent receive no traffic",
-        "start the Mesos agent with --hostname set to its IP address",
+        "let the name resolve where Pilothouse runs, or start the Mesos agent with --hostname set to its IP address",
     );
 }

@@ -4,16 +4,19 @@
 //! the credentials when the host changes, or send them anywhere; here they go along only if the
 //! target is in the list of URLs or is what Marathon itself names as its leader.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Response, StatusCode, Url, redirect};
 use serde::Deserialize;
 
+use super::access::Access;
 use super::endpoint;
 use super::failure::{Failure, causes};
 use super::options::{Credentials, Options};
+use super::tls;
 
 /// Why a Marathon source cannot be made from its options.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +30,16 @@ pub enum BuildError {
     /// The system lacks what TLS needs, most likely certificate authorities.
     #[error("the HTTP client cannot be made: {0}; is the package `ca-certificates` installed?")]
     Http(String),
+    /// Correct the file or the flag that names it.
+    #[error("the file {path:?} cannot be used for TLS: {why}")]
+    Tls { path: PathBuf, why: String },
 }
 
 pub(super) struct Client {
     rest: reqwest::Client,
     events: reqwest::Client,
     bases: Vec<Url>,
-    credentials: Option<Credentials>,
+    access: Access,
     patience: Duration,
 }
 
@@ -51,11 +57,13 @@ impl Client {
         let bases: Vec<Url> = bases
             .map(|url| without_user(url, &mut credentials))
             .collect::<Result<_, _>>()?;
-        let secure = bases.iter().any(|url| url.scheme() == "https");
+        let secure = bases.iter().any(|url| url.scheme() == "https")
+            || matches!(credentials, Some(Credentials::ServiceAccount(_)));
         if bases.is_empty() {
             return Err(BuildError::NoUrl);
         }
-        let http = || builder(options.timing.connect, secure);
+        let tls = tls::Files::read(&options.tls)?;
+        let http = || tls.apply(builder(options.timing.connect), secure);
         let made = |builder: reqwest::ClientBuilder| {
             builder.build().map_err(|e| BuildError::Http(causes(e)))
         };
@@ -64,7 +72,7 @@ impl Client {
             // Marathon never compresses events, and a proxy that did would hold them back.
             events: made(http().no_gzip())?,
             bases,
-            credentials,
+            access: Access::new(credentials),
             patience: options.timing.read,
         })
     }
@@ -132,13 +140,13 @@ impl Client {
         url: &Url,
         accept: &str,
     ) -> Result<Response, Failure> {
-        let response = self.get(http, url, accept, true).await?;
+        let response = self.get(http, base, url, accept, true).await?;
         if !response.status().is_redirection() {
             return Ok(response);
         }
         let target = target(url, &response)?;
         let trusted = self.trusts(base, &target).await;
-        if self.credentials.is_some() && !trusted {
+        if self.access.is_secret() && !trusted {
             tracing::warn!(
                 from = %short(url.clone()),
                 to = %short(target.clone()),
@@ -146,7 +154,7 @@ impl Client {
                 "redirected to an unknown host: credentials are not sent there"
             );
         }
-        let response = self.get(http, &target, accept, trusted).await?;
+        let response = self.get(http, base, &target, accept, trusted).await?;
         if response.status().is_redirection() {
             let why = format!("{} redirects once more", short(target));
             return Err(Failure::Redirect {
@@ -157,29 +165,33 @@ impl Client {
         Ok(response)
     }
 
+    /// Asks, and once more if what told who we are was refused and can be renewed.
     async fn get(
         &self,
         http: &reqwest::Client,
+        base: &Url,
         url: &Url,
         accept: &str,
         trusted: bool,
     ) -> Result<Response, Failure> {
-        // Jetty compares the whole value of `Accept`: exactly this one, and no list.
-        let mut request = http.get(url.clone()).header(ACCEPT, accept);
-        if let Some(Credentials { user, password }) = self.credentials.as_ref().filter(|_| trusted)
-        {
-            request = request.basic_auth(user, Some(password));
-        }
-        let why = |error| Failure::Unreachable {
-            url: short(url.clone()),
-            why: causes(error),
+        let header = match trusted {
+            true => self.access.header(&self.rest, base).await?,
+            false => None,
         };
-        request.send().await.map_err(why)
+        let response = ask(http, url, accept, header.clone()).await?;
+        let refused = response.status() == StatusCode::UNAUTHORIZED;
+        match header {
+            Some(header) if refused && self.access.renews(&header).await => {
+                let header = self.access.header(&self.rest, base).await?;
+                ask(http, url, accept, header).await
+            }
+            _ => Ok(response),
+        }
     }
 
     /// Whether a redirect's target may see our credentials.
     async fn trusts(&self, base: &Url, target: &Url) -> bool {
-        if self.credentials.is_none() {
+        if !self.access.is_secret() {
             return true;
         }
         if base.scheme() == "https" && target.scheme() != "https" {
@@ -193,7 +205,10 @@ impl Client {
             return true;
         }
         let url = endpoint::leader(base);
-        let Ok(answer) = self.get(&self.rest, &url, "application/json", true).await else {
+        let Ok(answer) = self
+            .get(&self.rest, base, &url, "application/json", true)
+            .await
+        else {
             return false;
         };
         let leader = answer.json::<Leader>().await;
@@ -201,20 +216,32 @@ impl Client {
     }
 }
 
-fn builder(connect: Duration, secure: bool) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
+async fn ask(
+    http: &reqwest::Client,
+    url: &Url,
+    accept: &str,
+    header: Option<HeaderValue>,
+) -> Result<Response, Failure> {
+    // Jetty compares the whole value of `Accept`: exactly this one, and no list.
+    let mut request = http.get(url.clone()).header(ACCEPT, accept);
+    if let Some(header) = header {
+        request = request.header(AUTHORIZATION, header);
+    }
+    let why = |error| Failure::Unreachable {
+        url: short(url.clone()),
+        why: causes(error),
+    };
+    request.send().await.map_err(why)
+}
+
+fn builder(connect: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .user_agent(concat!("pilothouse/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .connect_timeout(connect)
         .tcp_keepalive(Duration::from_secs(15))
         // Marathon is inside the cluster; HTTP_PROXY is about the world outside.
-        .no_proxy();
-    if secure {
-        builder
-    } else {
-        // Or the client could not be made on a system without certificate authorities.
-        builder.tls_certs_only([])
-    }
+        .no_proxy()
 }
 
 /// Takes user and password out of a URL, so that it can be shown.
@@ -226,7 +253,7 @@ fn without_user(mut url: Url, credentials: &mut Option<Credentials>) -> Result<U
         return Err(BuildError::NotHttp(url));
     }
     if !user.is_empty() {
-        credentials.get_or_insert(Credentials { user, password });
+        credentials.get_or_insert(Credentials::Basic { user, password });
     }
     Ok(url)
 }
@@ -265,16 +292,29 @@ mod tests {
         Client::new(&Options::new(urls.iter().map(|url| url.parse().unwrap())))
     }
 
-    #[test]
-    fn credentials_in_a_url_are_used_and_never_shown() {
+    #[tokio::test]
+    async fn credentials_in_a_url_are_used_and_never_shown() {
         let client = client(&["http://me:secret@m:8080/x", "http://n:8080"]).unwrap();
         assert_eq!(client.bases()[0].as_str(), "http://m:8080/x");
-        let credentials = client.credentials.unwrap();
-        assert_eq!(
-            (credentials.user.as_str(), credentials.password.as_str()),
-            ("me", "secret")
+        let base = client.bases()[0].clone();
+        let header = client.access.header(&client.rest, &base).await;
+        let header = header.unwrap().unwrap();
+        assert_eq!(header.to_str().unwrap(), "Basic bWU6c2VjcmV0");
+        assert!(!format!("{header:?}").contains("bWU6"));
+    }
+
+    #[test]
+    fn options_are_printed_without_secrets() {
+        let mut options = Options::new([]);
+        options.credentials = Some(Credentials::Basic {
+            user: "me".into(),
+            password: "secret".into(),
+        });
+        let printed = format!("{options:?}");
+        assert!(
+            printed.contains("me") && !printed.contains("secret"),
+            "{printed}"
         );
-        assert!(!format!("{credentials:?}").contains("secret"));
     }
 
     #[test]

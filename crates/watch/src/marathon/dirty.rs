@@ -3,7 +3,7 @@
 //! The first event after a calm is followed at once; those behind it are gathered until none
 //! came for a moment, because a deployment sends dozens in a row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use api::marathon::Affected;
@@ -29,6 +29,8 @@ pub(super) struct Dirty {
     active: Option<Instant>,
     /// When everything is to be read once more, whatever happens until then.
     aftermath: Option<Instant>,
+    /// What is to be read at a later time, whatever happens until then.
+    later: BTreeMap<String, Instant>,
 }
 
 // === impl Dirty ===
@@ -44,6 +46,7 @@ impl Dirty {
             first: Instant::now(),
             active: None,
             aftermath: None,
+            later: BTreeMap::new(),
         }
     }
 
@@ -74,12 +77,18 @@ impl Dirty {
         self.aftermath = Some(at);
     }
 
+    /// Wants one workload read at a later time, too; of several times the last counts.
+    pub(super) fn note_later(&mut self, id: String, at: Instant) {
+        self.later.insert(id, at);
+    }
+
     /// When to read; `None` while nothing waits.
     pub(super) fn due(&self) -> Option<Instant> {
-        match (self.due, self.aftermath) {
-            (Some(due), Some(aftermath)) => Some(due.min(aftermath)),
-            (due, aftermath) => due.or(aftermath),
-        }
+        let later = self.later.values().min().copied();
+        [self.due, self.aftermath, later]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Takes what waits, at the beginning of its reading.
@@ -87,7 +96,14 @@ impl Dirty {
         self.everything |= self.aftermath.take_if(|at| *at <= now).is_some();
         self.due = None;
         self.active = Some(now);
-        let ids = std::mem::take(&mut self.ids);
+        let mut ids = std::mem::take(&mut self.ids);
+        self.later.retain(|id, at| {
+            let waits = *at > now;
+            if !waits {
+                ids.insert(id.clone());
+            }
+            waits
+        });
         if std::mem::take(&mut self.everything) {
             Work::Everything
         } else {
@@ -159,6 +175,20 @@ mod tests {
             assert_eq!(dirty.take(now), Work::Everything);
             assert_eq!(dirty.take(now), Work::Ids(ids(&[])));
         }
+    }
+
+    #[test]
+    fn what_is_wanted_later_is_read_then_and_once() {
+        let zero = Instant::now();
+        let later = zero + Duration::from_secs(30);
+        let mut dirty = Dirty::new(QUIET, MOST);
+        dirty.note_later("/b".into(), zero + Duration::from_secs(10));
+        dirty.note_later("/b".into(), later);
+        due(&mut dirty, zero, 0);
+        assert_eq!(dirty.take(zero), Work::Ids(ids(&["/a"])));
+        assert_eq!(dirty.due(), Some(later));
+        assert_eq!(dirty.take(later), Work::Ids(ids(&["/b"])));
+        assert_eq!(dirty.due(), None);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) enum Failure {
     NotAStream { url: Url, content_type: String },
     #[error("{url} redirects, but {why}")]
     Redirect { url: Url, why: String },
+    #[error("who we are cannot be told: {0}")]
+    Credentials(String),
     #[error("the answer of {url} cannot be read: {why}")]
     Undecodable { url: Url, why: String },
     #[error("the event stream was silent for {0:?}")]
@@ -40,7 +42,10 @@ impl Failure {
         match self {
             Failure::Unreachable { .. } => "check the URL, and that Marathon runs",
             Failure::Refused { status, .. } | Failure::NoEvents { status, .. } => match *status {
-                StatusCode::UNAUTHORIZED => "set --marathonUser and --marathonPassword",
+                StatusCode::UNAUTHORIZED => {
+                    "set --marathonUser and --marathonPassword, --marathonTokenFile or \
+                     --marathonCredential, or correct what they name"
+                }
                 StatusCode::FORBIDDEN => {
                     "let this user view apps, pods and events, or name another one"
                 }
@@ -53,6 +58,10 @@ impl Failure {
                 }
                 _ => "see Marathon's log if this lasts",
             },
+            Failure::Credentials(_) => {
+                "check the files of --marathonPasswordFile, --marathonTokenFile or \
+                 --marathonCredential, and that the service account exists with this key"
+            }
             Failure::NotAStream { .. } | Failure::Undecodable { .. } => {
                 "check that the URL leads to Marathon and not to a login page or another server"
             }

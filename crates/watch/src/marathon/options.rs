@@ -1,6 +1,7 @@
 //! What a Marathon source is told at its start.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -15,16 +16,34 @@ pub struct Options {
     /// must be listed with `https`.
     pub urls: Vec<Url>,
     pub credentials: Option<Credentials>,
+    pub tls: Tls,
     pub timing: Timing,
     /// How many requests for single workloads run at a time.
     pub parallel: usize,
 }
 
-/// User and password of HTTP basic authentication (`--http_credentials` of Marathon).
+/// Who we are to Marathon. Files are read again whenever they are needed, so that a secret can be
+/// replaced while we run.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    pub user: String,
-    pub password: String,
+pub enum Credentials {
+    /// HTTP basic authentication (`--http_credentials` of Marathon).
+    Basic { user: String, password: String },
+    /// The same with the password in a file.
+    PasswordFile { user: String, file: PathBuf },
+    /// A token of DC/OS in a file, sent as `Authorization: token=…`.
+    TokenFile(PathBuf),
+    /// A file with the secret of a DC/OS service account: JSON with `uid`, `private_key` and
+    /// perhaps `login_endpoint`. Tokens are asked for and renewed by it.
+    ServiceAccount(PathBuf),
+}
+
+/// What TLS needs besides the system's certificate authorities; files in PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// The only authorities that are trusted, in place of the system's.
+    pub authorities: Option<PathBuf>,
+    /// Our certificate with its chain, and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// The times of the synchronisation.
@@ -57,6 +76,7 @@ impl Options {
         Options {
             urls: urls.into_iter().collect(),
             credentials: None,
+            tls: Tls::default(),
             timing: Timing::default(),
             parallel: 8,
         }
@@ -82,6 +102,11 @@ impl Default for Timing {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Options are printed at start; a password never is.
-        write!(f, "Credentials({}, …)", self.user)
+        match self {
+            Credentials::Basic { user, .. } => write!(f, "Basic({user}, …)"),
+            Credentials::PasswordFile { user, file } => write!(f, "Basic({user}, {file:?})"),
+            Credentials::TokenFile(file) => write!(f, "TokenFile({file:?})"),
+            Credentials::ServiceAccount(file) => write!(f, "ServiceAccount({file:?})"),
+        }
     }
 }

@@ -20,6 +20,15 @@ pub(super) struct Sent {
 // === impl Sent ===
 
 impl Sent {
+    /// Begins with what another run of this source sent.
+    pub(super) fn remember(workloads: Vec<Workload>) -> Sent {
+        let workloads = workloads.into_iter().map(|w| (w.key(), w));
+        Sent {
+            workloads: workloads.collect(),
+            ..Sent::default()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.workloads.len()
     }

@@ -8,11 +8,13 @@ use std::convert::Infallible;
 use std::future::Future;
 
 use api::event::{Change, Event};
-use api::marathon::{Workload, affected};
+use api::marathon::{Workload, WorkloadKey, affected};
+use jiff::Timestamp;
 use reqwest::Url;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::agents::{self, Agents};
 use super::client::Client;
 use super::dirty::{Dirty, Work};
 use super::failure::Failure;
@@ -20,6 +22,7 @@ use super::options::Options;
 use super::reading::{self, Found, Reading};
 use super::sent::Sent;
 use super::stream::EventStream;
+use super::verdicts::{Moment, Verdicts};
 use super::versions::Versions;
 use crate::Status;
 use crate::backoff::jittered;
@@ -32,6 +35,8 @@ pub(super) struct Memory {
     pub(super) report: Report,
     pub(super) sent: Sent,
     pub(super) versions: Versions,
+    pub(super) verdicts: Verdicts,
+    pub(super) agents: Agents,
     /// Since when the present session is in step with Marathon.
     pub(super) synced: Option<Instant>,
 }
@@ -103,21 +108,19 @@ impl Memory {
         inlet: &mut Inlet,
     ) -> Result<Vec<Event<Workload>>, Failure> {
         let reading = reading(&self.client, base, &self.options);
-        let (sent, versions) = (&self.sent, &mut self.versions);
-        let listing = inlet
+        let (sent, versions, agents) = (&self.sent, &mut self.versions, &mut self.agents);
+        let mut listing = inlet
             .during(async {
                 let mut listing = reading.everything(sent).await?;
                 let workloads = listing.workloads.values_mut();
-                versions
-                    .complete(reading.client, base, reading.parallel, workloads, |key| {
-                        sent.get(key)
-                    })
-                    .await;
+                complete(&reading, versions, agents, sent, workloads).await;
                 Ok(listing)
             })
             .await?;
+        self.judge(inlet, listing.workloads.values_mut());
         let events = self.sent.replace(listing);
-        self.versions.retain(|key| self.sent.get(key).is_some());
+        self.forget();
+        self.agents.retain(self.sent.all());
         Ok(events)
     }
 
@@ -128,25 +131,42 @@ impl Memory {
         ids: BTreeSet<String>,
     ) -> Result<Vec<Event<Workload>>, Failure> {
         let reading = reading(&self.client, base, &self.options);
-        let (sent, versions) = (&self.sent, &mut self.versions);
-        let found: Vec<Found> = inlet
+        let (sent, versions, agents) = (&self.sent, &mut self.versions, &mut self.agents);
+        let mut found: Vec<Found> = inlet
             .during(async {
                 let mut found = reading.some(ids, sent).await?;
                 let workloads = reading::workloads(&mut found);
-                versions
-                    .complete(reading.client, base, reading.parallel, workloads, |key| {
-                        sent.get(key)
-                    })
-                    .await;
+                complete(&reading, versions, agents, sent, workloads).await;
                 Ok(found)
             })
             .await?;
+        self.judge(inlet, reading::workloads(&mut found));
         let found = found.into_iter();
         let events = found
             .filter_map(|(key, entry)| self.sent.update(key, entry))
             .collect();
-        self.versions.retain(|key| self.sent.get(key).is_some());
+        self.forget();
         Ok(events)
+    }
+
+    /// Fills in the health that Marathon does not tell, and has those read again that wait for it.
+    fn judge<'a>(&mut self, inlet: &mut Inlet, workloads: impl Iterator<Item = &'a mut Workload>) {
+        let moment = Moment {
+            now: Timestamp::now(),
+            fresh: self.synced.is_none(),
+        };
+        for workload in workloads {
+            if let Some(at) = self.verdicts.complete(workload, moment) {
+                let wait = at.duration_since(moment.now).unsigned_abs();
+                let id = workload.key().id.to_string();
+                inlet.dirty.note_later(id, Instant::now() + wait);
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.versions.retain(|key| self.sent.get(key).is_some());
+        self.verdicts.retain(|key| self.sent.get(key).is_some());
     }
 
     /// The complete list that begins every session.
@@ -209,6 +229,23 @@ impl Inlet {
             }
         }
     }
+}
+
+/// Adds what the answers themselves do not tell: older versions, and addresses of agents.
+async fn complete<'a>(
+    reading: &Reading<'_>,
+    versions: &mut Versions,
+    agents: &mut Agents,
+    sent: &'a Sent,
+    workloads: impl Iterator<Item = &'a mut Workload>,
+) {
+    let mut workloads: Vec<&mut Workload> = workloads.collect();
+    let again = workloads.iter_mut().map(|w| &mut **w);
+    let last = |key: &WorkloadKey| sent.get(key);
+    versions
+        .complete(reading.client, reading.base, reading.parallel, again, last)
+        .await;
+    agents.complete(&mut workloads, agents::resolve).await;
 }
 
 fn reading<'a>(client: &'a Client, base: &'a Url, options: &Options) -> Reading<'a> {

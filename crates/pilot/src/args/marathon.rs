@@ -1,0 +1,130 @@
+//! Flags about Marathon: where it is, and who we are to it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(rename_all = "camelCase")]
+pub struct MarathonArgs {
+    /// Base URLs of Marathon, tried in turn (the old name of the flag says Mesos master).
+    #[arg(
+        long,
+        alias = "mesos-master",
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    pub mesos_master: Vec<String>,
+
+    /// A Marathon by name, with its base URLs: mom=http://mom.mesos:8080. Give it once for each of
+    /// several Marathons; one that is away does not concern the others.
+    #[arg(long = "marathon", value_name = "NAME=URL,…")]
+    pub named: Vec<NamedMarathon>,
+
+    /// User for Marathon's basic authentication.
+    #[arg(
+        long,
+        alias = "marathon-user",
+        env = "MARATHON_USER",
+        value_name = "NAME"
+    )]
+    pub marathon_user: Option<String>,
+
+    /// Password for Marathon's basic authentication; better given in a file than here.
+    #[arg(
+        long,
+        alias = "marathon-password",
+        env = "MARATHON_PASSWORD",
+        hide_env_values = true,
+        value_name = "TEXT"
+    )]
+    pub marathon_password: Option<Secret>,
+
+    /// A file with that password, read whenever it is needed.
+    #[arg(long, alias = "marathon-password-file", value_name = "FILE")]
+    pub marathon_password_file: Option<PathBuf>,
+
+    /// A file with a token of DC/OS, read whenever it is needed.
+    #[arg(long, alias = "marathon-token-file", value_name = "FILE")]
+    pub marathon_token_file: Option<PathBuf>,
+
+    /// A file with the secret of a DC/OS service account: JSON with uid and private_key.
+    #[arg(long, alias = "marathon-credential", value_name = "FILE")]
+    pub marathon_credential: Option<PathBuf>,
+
+    /// The certificate authorities that Marathon's certificate must come from, in PEM.
+    #[arg(long, alias = "marathon-ca-file", value_name = "FILE")]
+    pub marathon_ca_file: Option<PathBuf>,
+
+    /// A certificate to show to Marathon, with its chain, in PEM.
+    #[arg(
+        long,
+        alias = "marathon-cert-file",
+        value_name = "FILE",
+        requires = "marathon_key_file"
+    )]
+    pub marathon_cert_file: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM.
+    #[arg(
+        long,
+        alias = "marathon-key-file",
+        value_name = "FILE",
+        requires = "marathon_cert_file"
+    )]
+    pub marathon_key_file: Option<PathBuf>,
+}
+
+/// `name=url,url`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedMarathon {
+    pub name: String,
+    pub urls: Vec<String>,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+// === impl NamedMarathon ===
+
+impl FromStr for NamedMarathon {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<NamedMarathon, String> {
+        // User and password may stand in a URL, so the text itself is not repeated.
+        let form = || "write it like mom=http://mom.mesos:8080".to_owned();
+        let (name, urls) = text.split_once('=').ok_or_else(form)?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(form());
+        }
+        let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
+        let urls: Vec<String> = urls.map(str::to_owned).collect();
+        match urls.is_empty() {
+            true => Err(form()),
+            false => Ok(NamedMarathon {
+                name: name.to_owned(),
+                urls,
+            }),
+        }
+    }
+}
+
+// === impl Secret ===
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Secret, Self::Err> {
+        Ok(Secret(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}

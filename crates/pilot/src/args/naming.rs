@@ -1,0 +1,132 @@
+//! Flags about names: namespaces, domains, and who owns a service.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use model::{NamespaceMode, Ownership, Unreachable};
+
+#[derive(Debug, Clone, Args)]
+#[command(rename_all = "camelCase")]
+pub struct NamingArgs {
+    /// How Marathon's groups become namespaces.
+    #[arg(
+        long,
+        alias = "namespace-mode",
+        default_value = "flat",
+        value_name = "MODE"
+    )]
+    pub namespace_mode: Mode,
+
+    /// Namespaces by group, before the mode: /prod/shop=shop. The longest group counts.
+    #[arg(
+        long,
+        alias = "namespace-mapping",
+        value_delimiter = ',',
+        value_name = "GROUP=NAMESPACE"
+    )]
+    pub namespace_mapping: Vec<NamespaceMapping>,
+
+    /// Who may add instances to a service: every workload of its namespace, or only those of the
+    /// group that had it first.
+    #[arg(
+        long,
+        alias = "host-ownership",
+        default_value = "namespace",
+        value_name = "WHO"
+    )]
+    pub host_ownership: Owners,
+
+    /// What becomes of instances whose agent Mesos cannot reach.
+    #[arg(long, default_value = "degraded", value_name = "WHAT")]
+    pub unreachable: Lost,
+
+    /// The domain of DC/OS's virtual addresses, which are further names of services.
+    #[arg(
+        long = "l4lbDomain",
+        alias = "l4lb-domain",
+        default_value = "marathon.l4lb.thisdcos.directory",
+        value_name = "DOMAIN"
+    )]
+    pub l4lb_domain: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    Flat,
+    TopGroup,
+    FullGroup,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Owners {
+    Namespace,
+    Group,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lost {
+    Degraded,
+    Drop,
+}
+
+/// `/prod/shop=shop`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespaceMapping {
+    pub group: String,
+    pub namespace: String,
+}
+
+impl FromStr for NamespaceMapping {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<NamespaceMapping, String> {
+        let is_namespace = |name: &str| {
+            let edge = |b: Option<&u8>| b.is_some_and(|b| *b != b'-');
+            let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            let bytes = name.as_bytes();
+            bytes.len() <= 63
+                && bytes.iter().all(|b| known(*b))
+                && edge(bytes.first())
+                && edge(bytes.last())
+        };
+        match text.split_once('=') {
+            Some((group, namespace)) if group.starts_with('/') && is_namespace(namespace) => {
+                Ok(NamespaceMapping {
+                    group: group.to_owned(),
+                    namespace: namespace.to_owned(),
+                })
+            }
+            _ => Err(format!(
+                "{text:?} is no mapping: write a group and a namespace like /prod/shop=shop"
+            )),
+        }
+    }
+}
+
+impl From<Mode> for NamespaceMode {
+    fn from(mode: Mode) -> NamespaceMode {
+        match mode {
+            Mode::Flat => NamespaceMode::Flat,
+            Mode::TopGroup => NamespaceMode::TopGroup,
+            Mode::FullGroup => NamespaceMode::FullGroup,
+        }
+    }
+}
+
+impl From<Owners> for Ownership {
+    fn from(owners: Owners) -> Ownership {
+        match owners {
+            Owners::Namespace => Ownership::Namespace,
+            Owners::Group => Ownership::Group,
+        }
+    }
+}
+
+impl From<Lost> for Unreachable {
+    fn from(lost: Lost) -> Unreachable {
+        match lost {
+            Lost::Degraded => Unreachable::Degraded,
+            Lost::Drop => Unreachable::Drop,
+        }
+    }
+}
