@@ -22,8 +22,11 @@ test: $(ENVOY)
 	cargo build --workspace --all-targets
 	cargo test --workspace
 
+# Compile and index by criterion; then the server as a process, beside a floor that replays its bytes.
 bench:
+	cargo build --release --bin pilothouse
 	cargo bench -p benches -- $(if $(QUICK),--quick)
+	cargo run --release -p benches --bin push -- $(if $(QUICK),--quick)
 
 lint:
 	cargo fmt --all --check

@@ -56,7 +56,7 @@ fn scenes(c: &mut Criterion) {
         let proxy = identified(&world, scene.node_id, &metadata);
         let compiled = envoy::compile(&world, &proxy);
         let id = format!("{}/{}", scene.name, scene.size);
-        tell(&id, &compiled);
+        tell(&id, scene.endpoints, &compiled);
         assert!(
             compiled.resources.len() > scene.expected,
             "{id} compiles what it is about: {:?}",
@@ -72,14 +72,25 @@ fn scenes(c: &mut Criterion) {
     }
 }
 
+/// No address with its port takes less.
+const LEAST: usize = 16;
+
 /// What a case produces, beside which its time means something.
-fn tell(id: &str, compiled: &envoy::Compiled) {
+fn tell(id: &str, endpoints: usize, compiled: &envoy::Compiled) {
     let mut kinds: BTreeMap<envoy::Kind, (usize, usize)> = BTreeMap::new();
     for resource in &compiled.resources {
         let (count, bytes) = kinds.entry(resource.kind).or_default();
         *count += 1;
         *bytes += resource.body.len();
     }
+    let (_, bytes) = kinds
+        .get(&envoy::Kind::Endpoint)
+        .copied()
+        .unwrap_or_default();
+    assert!(
+        bytes >= LEAST * endpoints,
+        "{id} has all its endpoints: {bytes} bytes"
+    );
     let text = |(kind, (count, bytes)): (&envoy::Kind, &(usize, usize))| {
         format!("{count} {kind} in {:.1} KB", *bytes as f64 / 1000.0)
     };

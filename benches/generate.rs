@@ -188,8 +188,8 @@ fn agent(service: usize, version: usize, i: usize) -> String {
 
 fn address(service: usize, i: usize, round: usize) -> String {
     match round {
-        0 => format!("172.17.{}.{}", service % 250, 2 + i % 250),
-        _ => format!("172.18.{}.{}", round / 250 % 250, 2 + round % 250),
+        0 => format!("172.{}.{}.{}", 17 + i / 250 % 8, service % 250, 2 + i % 250),
+        _ => format!("172.31.{}.{}", round / 250 % 250, 2 + round % 250),
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Scene {
     pub size: String,
     /// How many of its resources there must be at least, or it measures nothing.
     pub expected: usize,
+    /// How many endpoints all its services have together.
+    pub endpoints: usize,
     pub updates: Vec<Update>,
     pub node_id: &'static str,
     /// The proxy's own labels.
@@ -156,6 +158,7 @@ fn virtual_service(size: usize) -> Scene {
 fn endpoint_generation(endpoints: usize, services: usize) -> Scene {
     let pods = pods(services, endpoints, &[("http", 80)]);
     Scene {
+        endpoints: endpoints * services,
         size: format!("{endpoints}x{services}"),
         ..scene("EndpointGeneration", services, SIDECAR, Vec::new(), pods)
     }
@@ -183,6 +186,7 @@ fn scene(
         name,
         size: size.to_string(),
         expected: size,
+        endpoints: size,
         updates,
         node_id,
         labels,

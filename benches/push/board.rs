@@ -57,7 +57,8 @@ pub(crate) struct Board {
     woken: Condvar,
 }
 
-/// A count, and the value at which somebody wants to be woken.
+/// A count, and the value at which somebody wants to be woken. Sequentially consistent: one side
+/// writes the goal and reads the count, the other the reverse, and one of them must see the other.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     count: AtomicUsize,
@@ -104,7 +105,7 @@ impl Board {
 
     pub(crate) fn add(&self, tally: impl Fn(&Board) -> &Tally) {
         let tally = tally(self);
-        if tally.count.fetch_add(1, Ordering::AcqRel) + 1 == tally.goal.load(Ordering::Acquire) {
+        if tally.count.fetch_add(1, Ordering::SeqCst) + 1 == tally.goal.load(Ordering::SeqCst) {
             let _guard = lock(&self.waiting);
             self.woken.notify_all();
         }
@@ -118,7 +119,7 @@ impl Board {
         patience: Duration,
     ) -> bool {
         let tally = tally(self);
-        tally.goal.store(goal, Ordering::Release);
+        tally.goal.store(goal, Ordering::SeqCst);
         let short = |_: &mut ()| tally.get() < goal;
         let guard = lock(&self.waiting);
         let waited = self.woken.wait_timeout_while(guard, patience, short);
@@ -175,12 +176,12 @@ impl Board {
 
 impl Tally {
     pub(crate) fn get(&self) -> usize {
-        self.count.load(Ordering::Acquire)
+        self.count.load(Ordering::SeqCst)
     }
 
     pub(crate) fn reset(&self) {
-        self.count.store(0, Ordering::Release);
-        self.goal.store(0, Ordering::Release);
+        self.count.store(0, Ordering::SeqCst);
+        self.goal.store(0, Ordering::SeqCst);
     }
 }
 

@@ -21,6 +21,19 @@ use crate::rig::Rig;
 
 /// Runs the plan. What fails is told and does not keep the rest from running, but the run fails.
 pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
+    let mut failed = sizes(plan, report);
+    // Briefly means the usual settings only.
+    for variant in plan.variants().iter().filter(|_| !plan.quick) {
+        failed += sizes(variant, report);
+    }
+    if failed > 0 {
+        bail!("{failed} measurements failed; what they said is above");
+    }
+    Ok(())
+}
+
+/// All meshes of a plan; how many measurements failed.
+fn sizes(plan: &Plan, report: &mut Report) -> usize {
     let mut failed = 0;
     for services in &plan.services {
         for mode in &plan.modes {
@@ -41,10 +54,7 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
             }
         }
     }
-    if failed > 0 {
-        bail!("{failed} measurements failed; what they said is above");
-    }
-    Ok(())
+    failed
 }
 
 /// All cases of one mesh; how many failed.

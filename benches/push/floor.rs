@@ -13,7 +13,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::Response;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::broadcast;
 
 use crate::recording::{Message, Recording};
@@ -59,10 +59,7 @@ pub(crate) fn main(recording: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let listener = runtime.block_on(TcpListener::bind(SocketAddr::from((
-        Ipv4Addr::LOCALHOST,
-        0,
-    ))))?;
+    let listener = runtime.block_on(async { listen() })?;
     println!("{}", listener.local_addr()?.port());
     std::io::stdout().flush()?;
     runtime.spawn(serve(listener, floor.clone()));
@@ -71,6 +68,13 @@ pub(crate) fn main(recording: &Path) -> anyhow::Result<()> {
         let _ = floor.changes.send(line?.parse()?);
     }
     Ok(())
+}
+
+/// With room for a storm: the library's own backlog of 128 makes clients wait for retransmissions.
+fn listen() -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    socket.listen(4096)
 }
 
 async fn serve(listener: TcpListener, floor: Arc<Floor>) {

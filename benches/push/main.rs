@@ -56,6 +56,7 @@ fn main() -> ExitCode {
 
 fn bench(args: &Args) -> anyhow::Result<()> {
     let plan = Plan::try_from(args)?;
+    server::end_with_signals()?;
     let files = process::raise_file_limit();
     let mut report = Report::open(&plan)?;
     report.begin(&plan, files);

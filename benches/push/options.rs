@@ -117,16 +117,46 @@ impl Plan {
         self.cases.contains(&case)
     }
 
+    /// The same at one size, with what is not usual: no debounce, and nodes of Envoy's own size.
+    pub(crate) fn variants(&self) -> Vec<Plan> {
+        let biggest = |all: &[usize], usual: usize| vec![representative(all, usual)];
+        let base = Plan {
+            services: biggest(&self.services, 1000),
+            proxies: biggest(&self.proxies, 100),
+            ..self.clone()
+        };
+        let of = |wanted: &[Case]| {
+            self.cases
+                .iter()
+                .copied()
+                .filter(|case| wanted.contains(case))
+                .collect()
+        };
+        let mut variants = Vec::new();
+        if self.debounce.is_none() {
+            let cases = of(&[Case::Endpoint, Case::Route]);
+            variants.push(Plan {
+                debounce: Some(Duration::ZERO),
+                cases,
+                ..base.clone()
+            });
+        }
+        if !self.extensions {
+            let cases = of(&[Case::Storm, Case::Reconnect]);
+            variants.push(Plan {
+                extensions: true,
+                cases,
+                ..base
+            });
+        }
+        variants.retain(|variant| !variant.cases.is_empty());
+        variants
+    }
+
     /// Cases that take long are measured at one size only: this one.
     pub(crate) fn is_representative(&self, services: usize, proxies: usize) -> bool {
-        let wanted = |all: &[usize], usual: usize| {
-            if all.contains(&usual) {
-                usual
-            } else {
-                all.iter().copied().max().unwrap_or(usual)
-            }
-        };
-        services == wanted(&self.services, 1000) && proxies == wanted(&self.proxies, 100)
+        services == representative(&self.services, 1000)
+            && proxies == representative(&self.proxies, 100)
     }
 }
 
@@ -181,6 +211,14 @@ impl TryFrom<&Args> for Plan {
             output: target.parent().unwrap_or(&target).join("bench"),
         })
     }
+}
+
+/// The usual size if it is among those that are asked for, else the largest.
+fn representative(all: &[usize], usual: usize) -> usize {
+    if all.contains(&usual) {
+        return usual;
+    }
+    all.iter().copied().max().unwrap_or(usual)
 }
 
 /// The folder of this program: `target/release`.

@@ -77,25 +77,32 @@ pub(crate) fn load() -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-/// Allows as many open files as the system lets us; how many that are.
+/// Allows as many open files as are wished for, or as the system grants; how many that are.
 pub(crate) fn raise_file_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    // As root the hard limit can be raised, too; else the soft one goes up to it.
-    for maximum in [Some(WISHED), limit.maximum] {
-        if limit.current >= maximum {
-            break;
-        }
-        if setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: maximum,
-                maximum: maximum.max(limit.maximum),
-            },
-        )
-        .is_ok()
-        {
-            break;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= WISHED);
+    if !enough(current) {
+        // The hard limit goes up, too, where we may; else the soft one goes as far as that.
+        let hard = if enough(maximum) {
+            maximum
+        } else {
+            Some(WISHED)
+        };
+        let wished = Rlimit {
+            current: Some(WISHED),
+            maximum: hard,
+        };
+        let granted = setrlimit(Resource::Nofile, wished);
+        if granted.is_err() {
+            // Then the limit stays as it is, and the caller tells what it is.
+            let _ = setrlimit(
+                Resource::Nofile,
+                Rlimit {
+                    current: maximum,
+                    maximum,
+                },
+            );
         }
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)

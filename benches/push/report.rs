@@ -39,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) services: usize,
     pub(crate) proxies: usize,
     pub(crate) mode: &'static str,
+    /// How the server and the proxies are set, where that makes results incomparable.
+    pub(crate) settings: Vec<(&'static str, Value)>,
     pub(crate) server: Figures,
     pub(crate) floor: Option<Figures>,
     /// The name of the figure that is compared with the floor and with the last run.
@@ -103,9 +105,18 @@ impl Report {
             .map(|floor| figure / floor.figure(row.figure))
             .filter(|ratio| ratio.is_finite());
         let load = process::load();
+        let settings: Vec<String> = row
+            .settings
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
         println!(
-            "\n{:<18} {} services, {} proxies, {}",
-            row.case, row.services, row.proxies, row.mode
+            "\n{:<18} {} services, {} proxies, {}, {}",
+            row.case,
+            row.services,
+            row.proxies,
+            row.mode,
+            settings.join(", ")
         );
         println!("  server  {}", row.server.line());
         if let Some(floor) = &row.floor {
@@ -132,17 +143,13 @@ impl Report {
 
     /// What must be equal for two results to be comparable.
     fn key(&self, row: &Row) -> String {
-        let settings = [
-            "endpoints",
-            "subsets",
-            "debounce",
-            "extensions",
-            "build",
-            "cores",
-        ];
-        let settings: Vec<String> = settings
-            .iter()
-            .map(|name| format!("{name}={}", self.common[*name]))
+        let common = ["endpoints", "subsets", "build", "cores", "quick"]
+            .map(|name| (name, &self.common[name]));
+        let own = row.settings.iter().map(|(name, value)| (*name, value));
+        let settings: Vec<String> = common
+            .into_iter()
+            .chain(own)
+            .map(|(name, value)| format!("{name}={value}"))
             .collect();
         format!(
             "{} s={} n={} {} {}",
@@ -162,10 +169,15 @@ fn fields(row: &Row, key: &str, figure: f64, ratio: Option<f64>, load: f64) -> M
         "client_share": finite(row.client_share), "server": row.server.to_json(),
         "floor": row.floor.as_ref().map(Figures::to_json),
     });
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
+    let mut map: Map<String, Value> = row
+        .settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    if let Value::Object(rest) = value {
+        map.extend(rest);
     }
+    map
 }
 
 fn common(plan: &Plan) -> Map<String, Value> {
@@ -179,8 +191,7 @@ fn common(plan: &Plan) -> Map<String, Value> {
         .map_or("?".into(), |name| name.to_string_lossy().into_owned());
     let value = json!({
         "time": seconds, "version": version(plan), "commit": commit(), "build": build, "cores": cores(), "quick": plan.quick,
-        "endpoints": plan.endpoints, "subsets": plan.subsets, "extensions": plan.extensions, "rounds": plan.rounds,
-        "debounce": plan.debounce.map_or("shipped".to_owned(), |d| format!("{} ms", d.as_millis())),
+        "endpoints": plan.endpoints, "subsets": plan.subsets, "rounds": plan.rounds,
     });
     match value {
         Value::Object(map) => map,

@@ -62,7 +62,7 @@ impl Rig {
             endpoints: plan.endpoints,
             subsets: plan.subsets,
         };
-        let (directory, marathon) = (mesh(shape)?, Marathon::start(shape)?);
+        let (directory, marathon) = (mesh(plan, shape)?, Marathon::start(shape)?);
         let launch = Launch {
             binary: plan.pilothouse.clone(),
             config_dir: directory.path().to_owned(),
@@ -233,10 +233,10 @@ fn prefix(round: usize) -> String {
 }
 
 /// The directory with the mesh's Istio objects.
-fn mesh(shape: Shape) -> Result<TempDir> {
+fn mesh(plan: &Plan, shape: Shape) -> Result<TempDir> {
     let directory = tempfile::Builder::new()
-        .prefix("pilothouse-bench-")
-        .tempdir()?;
+        .prefix("mesh-")
+        .tempdir_in(&plan.output)?;
     let mut text = String::new();
     for document in shape.documents() {
         text.push_str("---\n");

@@ -5,9 +5,12 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A process that ends with its handle.
 struct Process(Child);
@@ -38,6 +41,9 @@ pub(crate) struct Floor {
     input: ChildStdin,
     pub(crate) ads: SocketAddr,
 }
+
+/// The processes that run now, by id.
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// Between two looks whether the server is ready.
 const LOOK: Duration = Duration::from_micros(500);
@@ -75,11 +81,10 @@ impl Pilothouse {
             .stdout(log.try_clone()?)
             .stderr(log);
         let born = Instant::now();
-        let child = command
-            .spawn()
+        let process = Process::start(&mut command)
             .with_context(|| format!("cannot start {}", launch.binary.display()))?;
         Ok(Pilothouse {
-            process: Process(child),
+            process,
             ads,
             http,
             born,
@@ -131,7 +136,7 @@ impl Floor {
             .arg(recording)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        let mut process = Process(command.spawn().context("cannot start the floor server")?);
+        let mut process = Process::start(&mut command).context("cannot start the floor server")?;
         let (input, output) = (process.0.stdin.take(), process.0.stdout.take());
         let mut port = String::new();
         BufReader::new(output.context("the floor has an output")?).read_line(&mut port)?;
@@ -155,6 +160,47 @@ impl Floor {
     }
 }
 
+/// From now on a signal ends the servers, too, and only those that were started here.
+pub(crate) fn end_with_signals() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut interrupt, mut terminate) = runtime.block_on(async {
+        io::Result::Ok((
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        ))
+    })?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+        });
+        for pid in running().iter() {
+            let pid = i32::try_from(*pid).ok().and_then(Pid::from_raw);
+            // Fails only if it has ended already.
+            let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+        }
+        std::process::exit(130);
+    });
+    Ok(())
+}
+
+fn running() -> MutexGuard<'static, Vec<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Process ===
+
+impl Process {
+    fn start(command: &mut Command) -> io::Result<Process> {
+        // Held meanwhile, so that a signal finds every process or comes before it.
+        let mut running = running();
+        let child = command.spawn()?;
+        running.push(child.id());
+        Ok(Process(child))
+    }
+}
+
 /// The port may be taken by another before the server takes it; then the server says so and ends.
 fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?.local_addr()
@@ -164,6 +210,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Fails only if it has ended already.
         let _ = self.0.kill();
+        running().retain(|pid| *pid != self.0.id());
         let _ = self.0.wait();
     }
 }

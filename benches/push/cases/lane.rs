@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use serde_json::Value;
 
 use crate::board::{Arrival, Board, Sighting};
 use crate::fleet::Fleet;
@@ -185,7 +186,16 @@ pub(super) fn traffic(figures: &mut Figures, arrivals: &[Arrival], share: f64) {
 /// A row without figures yet.
 pub(super) fn row(case: &str, rig: &Rig, proxies: usize, figure: &'static str) -> Row {
     let mode = rig.mode.name();
+    let debounce = rig
+        .plan
+        .debounce
+        .map_or("shipped".into(), |time| format!("{} ms", time.as_millis()));
+    let settings = vec![
+        ("debounce", Value::from(debounce)),
+        ("extensions", rig.plan.extensions.into()),
+    ];
     Row {
+        settings,
         case: case.into(),
         services: rig.shape.services,
         proxies,
