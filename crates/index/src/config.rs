@@ -34,7 +34,6 @@ pub(crate) struct Config {
     sources: Vec<SourceId>,
     lists: Lists<Object>,
     entries_by_object: BTreeMap<ObjectKey, BTreeMap<Rank, Entry>>,
-    arrivals: u64,
     dirty: bool,
 }
 
@@ -45,18 +44,14 @@ type Rank = (usize, SourceId);
 #[derive(Debug)]
 struct Entry {
     object: Object,
-    arrival: u64,
     /// The last good version.
     good: Option<Item>,
     diagnostics: Vec<Diagnostic>,
 }
 
-/// Objects without a time of creation come from files and are ordered as they arrived, after all others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Age {
-    Created(Timestamp),
-    Arrived(u64),
-}
+/// What orders objects: without a time of creation, as in files, after all others. The order of
+/// arrival must not count, or two replicas that read the same objects would disagree.
+type Precedence<'a> = (bool, Option<Timestamp>, &'a str, &'a str);
 
 // === impl Config ===
 
@@ -67,7 +62,6 @@ impl Config {
             sources,
             lists: Lists::default(),
             entries_by_object: BTreeMap::new(),
-            arrivals: 0,
             dirty: true,
         }
     }
@@ -133,16 +127,9 @@ impl Config {
         let entry = match old {
             Some(old) if old.object == object => old,
             old => {
-                let (arrival, last_good) = match old {
-                    Some(old) => (old.arrival, old.good),
-                    None => {
-                        self.arrivals += 1;
-                        (self.arrivals, None)
-                    }
-                };
+                let last_good = old.and_then(|old| old.good);
                 let read = object::read(&object, &self.mesh, last_good.is_some());
                 Entry {
-                    arrival,
                     good: match read.refused {
                         true => last_good,
                         false => object::reuse(read.item, last_good),
@@ -176,12 +163,9 @@ impl Config {
 
 impl Entry {
     /// Istio's order: age, then name, then namespace.
-    fn precedence(&self) -> (Age, &str, &str) {
-        let age = match self.object.created {
-            Some(created) => Age::Created(created),
-            None => Age::Arrived(self.arrival),
-        };
-        (age, &self.object.key.name, &self.object.key.namespace)
+    fn precedence(&self) -> Precedence<'_> {
+        let (created, key) = (self.object.created, &self.object.key);
+        (created.is_none(), created, &key.name, &key.namespace)
     }
 }
 
