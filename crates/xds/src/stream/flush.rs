@@ -57,6 +57,9 @@ impl<'a> Flush<'a> {
         for kind in REMOVAL_ORDER {
             self.removals(kind);
         }
+        for track in &mut self.stream.tracks {
+            track.recover(self.now);
+        }
         self.out
     }
 

@@ -233,6 +233,17 @@ impl Track {
             });
     }
 
+    /// A rejection is over when nothing that was rejected is wanted any more and nothing is left to
+    /// say. No answer will come that could tell, for instance when a new listener was refused and
+    /// then deleted: the client never had it.
+    pub(crate) fn recover(&mut self, now: Instant) {
+        let over = self.rejected.is_empty() && self.suspects.is_empty() && self.gone.is_empty();
+        if self.nack.is_some() && over && self.is_idle() {
+            self.nack = None;
+            self.acked = self.sent.map(|stamp| Stamp { at: now, ..stamp });
+        }
+    }
+
     /// Whether that content is not to be sent to this client.
     pub(crate) fn is_refused(&self, resource: &Resource, withheld: &Withheld) -> bool {
         self.rejected.get(&resource.name) == Some(&resource.version)
