@@ -31,22 +31,4 @@ impl ChangeSet {
                 && self.instances.is_empty()
                 && self.config.is_empty())
     }
-
-    /// Whether endpoints and instances are all that changed, so that nothing need wait for more.
-    pub fn is_urgent(&self) -> bool {
-        !self.mesh
-            && self.services.is_empty()
-            && self.config.is_empty()
-            && !self.endpoints.is_empty()
-    }
-
-    /// Adds what `later` changed.
-    pub fn merge(&mut self, later: ChangeSet) {
-        self.services.extend(later.services);
-        self.endpoints.extend(later.endpoints);
-        self.instances.extend(later.instances);
-        self.config.extend(later.config);
-        self.mesh |= later.mesh;
-        self.diagnostics |= later.diagnostics;
-    }
 }

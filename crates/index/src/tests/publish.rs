@@ -74,7 +74,6 @@ fn a_health_flip_changes_its_endpoints_and_nothing_else() {
         ..ChangeSet::default()
     };
     assert_eq!(after.changes, expected);
-    assert!(after.changes.is_urgent());
     assert!(before.services.ptr_eq(&after.world.services));
     assert!(before.instances.ptr_eq(&after.world.instances));
     assert!(Arc::ptr_eq(&before.diagnostics, &after.world.diagnostics));
