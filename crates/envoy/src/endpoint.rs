@@ -98,10 +98,11 @@ fn put_address(address: SocketAddr, buffer: &mut Vec<u8>) {
 }
 
 fn put_locality(locality: &Locality, buffer: &mut Vec<u8>) {
-    if !locality.region.is_empty() || !locality.zone.is_empty() {
+    if *locality != Locality::default() {
         wire::message(buffer, 1, |buffer| {
             wire::text(buffer, 1, &locality.region);
             wire::text(buffer, 2, &locality.zone);
+            wire::text(buffer, 3, &locality.subzone);
         });
     }
 }

@@ -74,10 +74,8 @@ impl Draft {
             protocol: Protocol::parse(protocol).unwrap(),
         });
         self.services.push(Service {
-            host: host(name),
-            namespace: "default".into(),
             ports: ports.collect(),
-            aliases: Vec::new(),
+            ..Service::new(host(name), "default".into())
         });
         self
     }
@@ -124,6 +122,8 @@ impl Draft {
             object: object("DestinationRule", name),
             host: host(name),
             subsets: versions.iter().map(subset).collect(),
+            export_to: ExportTo::All,
+            workload_selector: None,
         });
         self
     }

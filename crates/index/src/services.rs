@@ -50,10 +50,9 @@ pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)]) -> Option<Bui
             .collect(),
         conflicts,
         service: Service {
-            host: host.clone(),
-            namespace: namespace.clone(),
             ports,
             aliases: merge_aliases(host, claimants),
+            ..Service::new(host.clone(), namespace.clone())
         },
     })
 }

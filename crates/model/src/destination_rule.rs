@@ -1,6 +1,6 @@
 //! Destination rules: the named subsets of a host.
 
-use crate::{Hostname, Labels, ObjectRef};
+use crate::{ExportTo, Hostname, Labels, ObjectRef};
 
 /// What applies to requests after they were routed to a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,9 @@ pub struct DestinationRule {
     pub host: Hostname,
     /// Names are unique.
     pub subsets: Vec<Subset>,
+    pub export_to: ExportTo,
+    /// Callers that it is for, of its own namespace; `None` is for all.
+    pub workload_selector: Option<Labels>,
 }
 
 /// The instances of a host that carry certain labels.

@@ -31,6 +31,7 @@ pub enum Health {
 pub struct Locality {
     pub region: Arc<str>,
     pub zone: Arc<str>,
+    pub subzone: Arc<str>,
 }
 
 /// The addresses of an endpoint, which depend on where the caller runs.

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod change;
+pub mod cidr;
 pub mod destination_rule;
 pub mod diagnostic;
 pub mod endpoint;
@@ -22,9 +23,11 @@ pub mod protocol;
 pub mod proxy;
 pub mod route;
 pub mod service;
+pub mod visibility;
 pub mod world;
 
 pub use change::ChangeSet;
+pub use cidr::{Cidr, InvalidCidr};
 pub use destination_rule::{DestinationRule, Subset};
 pub use diagnostic::{Diagnostic, Location, ObjectRef, Severity};
 pub use endpoint::{Endpoint, Health, Locality, Reach};
@@ -35,5 +38,6 @@ pub use mesh::{Mesh, NamespaceMode, Namespaces, OutboundPolicy, Ownership, Unrea
 pub use name::{Hostname, InvalidHostname};
 pub use protocol::Protocol;
 pub use proxy::{Capture, Proxy, Role};
-pub use service::{Port, Service, ServicePort};
+pub use service::{NamedEndpoint, NamedTarget, Placement, Port, Resolution, Service, ServicePort};
+pub use visibility::ExportTo;
 pub use world::World;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Hostname, Labels, ObjectRef};
+use crate::{ExportTo, Hostname, Labels, ObjectRef};
 
 /// The routes of one or more hosts, for the mesh, for gateways, or for both.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,7 @@ pub struct VirtualService {
     pub gateways: Vec<GatewayRef>,
     /// Tried in order.
     pub http: Vec<HttpRoute>,
+    pub export_to: ExportTo,
 }
 
 /// A place where a virtual service applies.

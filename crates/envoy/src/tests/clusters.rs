@@ -107,6 +107,7 @@ fn endpoints_are_grouped_sorted_and_each_there_once() {
             endpoint.locality = Locality {
                 region: "eu".into(),
                 zone: zone.into(),
+                subzone: "".into(),
             };
             endpoint.health = health;
             endpoint.weight = weight;

@@ -46,6 +46,7 @@ fn everything_that_is_compiled_is_canonical_and_passes_the_lint() {
             endpoint.locality = Locality {
                 region: ["", "east", "west"][n as usize % 3].into(),
                 zone: ["a", ""][n as usize % 2].into(),
+                subzone: ["", "", "r7"][n as usize % 3].into(),
             };
         });
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::istio;
-use model::{DestinationRule, Labels, Subset};
+use model::{DestinationRule, ExportTo, Labels, Subset};
 
 use super::object::Context;
 use super::{names, reference};
@@ -29,6 +29,8 @@ pub(super) fn convert(
         object: reference(&context.object.key),
         host: host?,
         subsets: subsets.collect(),
+        export_to: ExportTo::All,
+        workload_selector: None,
     })
 }
 

@@ -6,8 +6,8 @@ mod headers;
 mod matches;
 
 use api::istio;
-use model::Hostname;
 use model::route::{GatewayRef, HttpRoute, Retries, VirtualService};
+use model::{ExportTo, Hostname};
 
 use super::object::Context;
 use super::{names, reference};
@@ -41,6 +41,7 @@ pub(super) fn convert(
         hosts,
         gateways,
         http: http.into_iter().collect::<Option<_>>()?,
+        export_to: ExportTo::All,
     })
 }
 

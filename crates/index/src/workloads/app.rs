@@ -193,6 +193,7 @@ fn sighting<'a>(
         locality: Locality {
             region: task.region.as_deref().unwrap_or("").into(),
             zone: task.zone.as_deref().unwrap_or("").into(),
+            subzone: Default::default(),
         },
         since: task.started_at,
         slots: slots.collect(),

@@ -116,6 +116,7 @@ fn sighting<'a>(document: &Pod, instance: &'a PodInstance, mesh: &Mesh) -> Sight
         locality: Locality {
             region: instance.agent_region.as_deref().unwrap_or("").into(),
             zone: instance.agent_zone.as_deref().unwrap_or("").into(),
+            subzone: Default::default(),
         },
         since: instance.status_since,
         slots: endpoints(document)

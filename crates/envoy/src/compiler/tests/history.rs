@@ -59,6 +59,8 @@ impl Truth {
                     object: object("DestinationRule", name),
                     host: host(name),
                     subsets,
+                    export_to: ExportTo::All,
+                    workload_selector: None,
                 };
                 set(&mut self.rules, name, subsets.map(rule));
             }
@@ -159,9 +161,8 @@ fn service(name: &str, ports: &[(u16, &str)], aliases: &[&str]) -> Service {
     ports.sort_by_key(|port| port.number);
     ports.dedup_by_key(|port| port.number);
     Service {
-        host: host(name),
-        namespace: "default".into(),
         ports,
         aliases: aliases.iter().map(|alias| host(alias)).collect(),
+        ..Service::new(host(name), "default".into())
     }
 }
