@@ -5,6 +5,8 @@
 #   make test            every test, with real Envoys
 #   make bench           the benches (QUICK=1: briefly)
 #   make lint            formatting and clippy
+#   make rig             a small DC/OS cluster of network namespaces (root); Ctrl-C ends it
+#   make rig-down        removes every trace of it
 
 CACHE      := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pilothouse
 ENVOY_VERSION := 1.40.0
@@ -13,12 +15,31 @@ ENVOY_FILE := $(CACHE)/envoy-$(ENVOY_VERSION)/envoy
 ENVOY      ?= $(ENVOY_FILE)
 export ENVOY
 
-.PHONY: demo test bench lint envoy build clean
+.PHONY: demo test bench lint envoy build clean rig rig-down rig-tools
 
 demo: build $(ENVOY)
 	cargo run --quiet --bin pilothouse -- demo $(if $(CHECK),--check)
 
-test: $(ENVOY)
+rig: build $(ENVOY) rig-tools
+	target/debug/pilothouse rig up
+
+rig-down: build
+	target/debug/pilothouse rig down
+
+# Debian's packages where the programs are missing, and PyPI's httpbin in an environment of its own.
+HTTPBIN := $(CACHE)/httpbin/bin/python
+rig-tools: $(HTTPBIN)
+	@for it in ip:iproute2 iptables:iptables dnsmasq:dnsmasq-base curl:curl; do \
+	  command -v $${it%:*} >/dev/null || missing="$$missing $${it#*:}"; done; \
+	[ -z "$$missing" ] || (apt-get update && apt-get install -y --no-install-recommends $$missing)
+
+$(HTTPBIN):
+	@python3 -m venv --help >/dev/null 2>&1 && python3 -m ensurepip --version >/dev/null 2>&1 || \
+	  (apt-get update && apt-get install -y --no-install-recommends python3-venv)
+	rm -rf $(CACHE)/httpbin && python3 -m venv $(CACHE)/httpbin
+	$(CACHE)/httpbin/bin/pip install --quiet httpbin
+
+test: $(ENVOY) rig-tools
 	cargo build --workspace --all-targets
 	cargo test --workspace
 

@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["api", "model", "watch", "index", "envoy", "xds", "admin"],
     ),
     ("demo", &["pilot", "simulator"]),
+    ("rig", &["demo", "simulator"]),
     (
         "cli",
         &[
@@ -31,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "admin",
             "pilot",
             "demo",
+            "rig",
             "simulator",
         ],
     ),
@@ -46,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "admin",
             "pilot",
             "demo",
+            "rig",
             "simulator",
         ],
     ),

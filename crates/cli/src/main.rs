@@ -20,6 +20,8 @@ enum Command {
     Discovery(Box<pilot::Args>),
     /// Run a whole mesh on this machine: simulated Marathon, Bookinfo, real Envoys.
     Demo(demo::Args),
+    /// Run a small DC/OS cluster of network namespaces on this machine.
+    Rig(rig::Args),
     /// Pretend to be a Marathon with agents: REST, events, failovers, faults.
     MarathonSim(Box<marathon_sim::Args>),
 }
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Discovery(args) => discovery(*args, &dropped),
         Command::Demo(args) => demo::main(args),
+        Command::Rig(args) => rig::main(args),
         Command::MarathonSim(args) => marathon_sim::main(&args),
     };
     match result {

@@ -1,8 +1,8 @@
 //! What an Envoy must know before it can ask the control plane for everything else.
 //!
 //! The document holds the node's identity, the way to the control plane, and the few limits that
-//! xDS cannot set. It is the same one that an operator puts beside a sidecar on Mesos, except for
-//! the three address entries of interception mode NONE.
+//! xDS cannot set. It is the same one that an operator puts beside a sidecar on Mesos; without
+//! iptables it has the address entries of interception mode NONE in addition.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -54,13 +54,24 @@ impl AdsMode {
     }
 }
 
+/// How connections of and to the application come into its Envoy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interception {
+    /// By addresses: the application calls, and listens, where its Envoy expects it.
+    Addresses(TaskAddresses),
+    /// By iptables, which redirect to 15001 and 15006.
+    Redirect,
+}
+
 /// Everything that differs from one Envoy to the next.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
     /// Sidecar or gateway.
     pub role: Role,
-    /// The task's addresses; a gateway uses only the container address.
-    pub addresses: TaskAddresses,
+    /// Where the network of the agent shows the task.
+    pub address: Ipv4Addr,
+    /// How connections come into the Envoy.
+    pub interception: Interception,
     /// Marathon's instance id, by which the control plane finds the workload.
     pub instance_id: String,
     /// Mesos' task id, `<instance>.<container>.<incarnation>` since Marathon 1.8.
@@ -82,13 +93,17 @@ pub struct Bootstrap {
 impl Bootstrap {
     /// `sidecar~<ip>~<instance id>~<domain>`, the form that Istio's Pilot defined.
     pub fn node_id(&self) -> String {
-        let (role, ip) = (self.role.as_str(), self.addresses.container);
+        let (role, ip) = (self.role.as_str(), self.address);
         format!("{role}~{ip}~{}~{}", self.instance_id, self.domain)
     }
 
     /// Where Envoy's admin interface will listen.
     pub fn admin(&self) -> SocketAddr {
-        (self.addresses.container, ADMIN_PORT).into()
+        let ip = match self.interception {
+            Interception::Addresses(own) => own.container,
+            Interception::Redirect => Ipv4Addr::LOCALHOST,
+        };
+        (ip, ADMIN_PORT).into()
     }
 
     /// The document, ready for `envoy -c file.json`.
@@ -115,13 +130,15 @@ impl Bootstrap {
     fn metadata(&self) -> Map<String, Value> {
         let mut metadata = Map::new();
         let mut set = |key: &str, value: String| metadata.insert(key.into(), value.into());
-        set("INTERCEPTION_MODE", "NONE".into());
         set("HOST", self.agent.to_string());
         set("MARATHON_APP_ID", self.app_id.clone());
         set("MESOS_TASK_ID", self.task_id.clone());
-        if self.role == Role::Sidecar {
-            set("OUTBOUND_ADDRESS", self.addresses.outbound.to_string());
-            set("APP_ADDRESS", self.addresses.app.to_string());
+        if let Interception::Addresses(own) = self.interception {
+            set("INTERCEPTION_MODE", "NONE".into());
+            if self.role == Role::Sidecar {
+                set("OUTBOUND_ADDRESS", own.outbound.to_string());
+                set("APP_ADDRESS", own.app.to_string());
+            }
         }
         metadata
     }
@@ -191,9 +208,11 @@ pub(crate) mod tests {
     /// The bootstrap of a reviews sidecar (or of a gateway) in this block.
     pub(crate) fn sample(block: &Block, role: Role, ads: AdsMode) -> Bootstrap {
         let instance = "reviews.instance-0f0e9a3c-1111-4222-8333-444455556666";
+        let address = block.container(1, 0);
         Bootstrap {
             role,
-            addresses: TaskAddresses::of(block.container(1, 0)).unwrap(),
+            address,
+            interception: Interception::Addresses(TaskAddresses::of(address).unwrap()),
             instance_id: instance.into(),
             task_id: format!("{instance}.proxy.1"),
             app_id: "/reviews".into(),
@@ -211,16 +230,17 @@ pub(crate) mod tests {
         let block = Block::claim().unwrap();
         let sidecar = sample(&block, Role::Sidecar, AdsMode::Delta);
         let document = sidecar.document();
+        let own = TaskAddresses::of(sidecar.address).unwrap();
         let (ip, node) = (block.container(1, 0), &document["node"]);
         let id = format!("sidecar~{ip}~{}~marathon.slave.mesos", sidecar.instance_id);
         assert_eq!(node["id"], id);
         let expected = json!({
-            "APP_ADDRESS": sidecar.addresses.app.to_string(),
+            "APP_ADDRESS": own.app.to_string(),
             "HOST": block.agent(1).to_string(),
             "INTERCEPTION_MODE": "NONE",
             "MARATHON_APP_ID": "/reviews",
             "MESOS_TASK_ID": sidecar.task_id,
-            "OUTBOUND_ADDRESS": sidecar.addresses.outbound.to_string(),
+            "OUTBOUND_ADDRESS": own.outbound.to_string(),
         });
         assert_eq!(node["metadata"], expected);
     }
@@ -235,6 +255,18 @@ pub(crate) mod tests {
         assert_eq!(node["metadata"].get("APP_ADDRESS"), None);
         let ads = &document["dynamic_resources"]["ads_config"];
         assert_eq!(ads["api_type"], "GRPC");
+    }
+
+    #[test]
+    fn redirected_connections_need_no_addresses() {
+        let block = Block::claim().unwrap();
+        let mut redirected = sample(&block, Role::Sidecar, AdsMode::Delta);
+        redirected.interception = Interception::Redirect;
+        let metadata = &redirected.document()["node"]["metadata"];
+        for key in ["INTERCEPTION_MODE", "OUTBOUND_ADDRESS", "APP_ADDRESS"] {
+            assert_eq!(metadata.get(key), None, "{key}");
+        }
+        assert_eq!(redirected.admin().to_string(), "127.0.0.1:15000");
     }
 
     #[test]

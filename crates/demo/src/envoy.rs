@@ -5,7 +5,7 @@
 
 mod admin;
 mod binary;
-mod nursery;
+pub mod nursery;
 mod process;
 #[cfg(test)]
 mod tests;

@@ -25,8 +25,9 @@ mod run;
 pub mod samples;
 
 pub use address::{Block, TaskAddresses};
-pub use bootstrap::{AdsMode, Bootstrap, Role};
-pub use envoy::{Admin, Binary, EnvoyProcess, Rejected};
+pub use bootstrap::{AdsMode, Bootstrap, Interception, Role};
+pub use envoy::{Admin, Binary, EnvoyProcess, NotFound, Rejected};
+pub use envoy::nursery;
 pub use mesh::Mesh;
 pub use portmap::PortMap;
 pub use run::{Ads, Args, main};

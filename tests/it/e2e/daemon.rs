@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use demo::bootstrap::{AdsMode, Bootstrap, Role};
+use demo::bootstrap::{AdsMode, Bootstrap, Interception, Role};
 use demo::envoy::Launch;
 use demo::{Binary, Block, EnvoyProcess, TaskAddresses};
 use simulator::{Agent, Simulator};
@@ -124,7 +124,8 @@ async fn envoy(block: &Block, task: &simulator::TaskView, dir: &std::path::Path)
     };
     let bootstrap = Bootstrap {
         role: Role::Sidecar,
-        addresses: TaskAddresses::of(container).unwrap(),
+        address: container,
+        interception: Interception::Addresses(TaskAddresses::of(container).unwrap()),
         instance_id: task.instance_id.clone(),
         task_id: task.id.clone(),
         app_id: task.run_spec_id.clone(),

@@ -19,10 +19,14 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// What to start. Output goes to the log, input is empty.
-pub(super) struct Order {
-    pub(super) program: PathBuf,
-    pub(super) args: Vec<OsString>,
-    pub(super) log: File,
+#[derive(Debug)]
+pub struct Order {
+    /// The executable, or its name to look for on PATH.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Where both outputs go.
+    pub log: File,
 }
 
 struct Job {
@@ -32,7 +36,7 @@ struct Job {
 }
 
 /// Starts the child; it is killed when the handle is dropped or when this process dies.
-pub(super) async fn spawn(order: Order) -> io::Result<Child> {
+pub async fn spawn(order: Order) -> io::Result<Child> {
     let (reply, child) = oneshot::channel();
     let runtime = Handle::current();
     let job = Job {

@@ -10,7 +10,7 @@ use super::launch::Setting;
 use super::task::Assignment;
 use crate::bookinfo::{App, Running, Timeouts, Upstream};
 use crate::envoy::{EnvoyError, Launch};
-use crate::{Admin, Bootstrap, EnvoyProcess, PortMap, Role};
+use crate::{Admin, Bootstrap, EnvoyProcess, Interception, PortMap, Role};
 
 /// How long an Envoy is waited for between two looks at its process.
 const READY_STEP: Duration = Duration::from_secs(5);
@@ -240,7 +240,8 @@ fn envoy(name: &str, role: Role, of: &Assignment, setting: &Setting) -> Launch {
 pub(super) fn bootstrap(role: Role, of: &Assignment, setting: &Setting) -> Bootstrap {
     Bootstrap {
         role,
-        addresses: of.addresses,
+        address: of.addresses.container,
+        interception: Interception::Addresses(of.addresses),
         instance_id: of.key.instance.clone(),
         task_id: of.tasks.first().cloned().unwrap_or_default(),
         app_id: of.app.clone(),

@@ -1,0 +1,251 @@
+//! One launch of one instance, from start to end: namespace, proxy, application.
+//!
+//! The proxy comes first: the application is reported as running only when its proxy has listeners
+//! for it, because from then on others send requests.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use demo::{Binary, Role};
+use simulator::Simulator;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::certs::{Authority, CertError};
+use crate::command::CommandError;
+use crate::executor::Wanted;
+use crate::layout::{Layout, PROXY_USER};
+use crate::place::{Place, User};
+use crate::pod::{Network, PodError};
+use crate::program::Launch;
+
+/// How often a proxy is asked whether it is ready.
+const POLL: Duration = Duration::from_millis(100);
+/// How long a proxy may take until it has its first listeners.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between Marathon's kill and the end of a container: callers learn of it in the meantime.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What is the same for all launches.
+pub(crate) struct Setting {
+    pub(crate) layout: Layout,
+    pub(crate) simulator: Simulator,
+    pub(crate) envoy: Binary,
+    /// Our own binary, which also is the Bookinfo application.
+    pub(crate) own: PathBuf,
+    /// A Python that has httpbin.
+    pub(crate) httpbin: PathBuf,
+    pub(crate) authority: Authority,
+}
+
+/// A launch on its agent.
+pub(crate) struct Container {
+    launch: Launch,
+    network: Network,
+    setting: Arc<Setting>,
+    /// Dropped children are killed.
+    proxy: Option<Child>,
+    application: Option<Child>,
+}
+
+/// Why a launch failed.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Pod(#[from] PodError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Certificates(#[from] CertError),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("its proxy has no listeners after {PATIENCE:?}; see {0}")]
+    NotReady(String),
+    #[error("{0} ended; see its log")]
+    Ended(&'static str),
+}
+
+impl Container {
+    pub(crate) fn new(launch: Launch, setting: Arc<Setting>) -> Container {
+        let network = Network {
+            layout: setting.layout,
+            name: launch.name(),
+            agent: launch.agent,
+            address: launch.address,
+            ports: launch.ports.clone(),
+        };
+        Container {
+            launch,
+            network,
+            setting,
+            proxy: None,
+            application: None,
+        }
+    }
+
+    pub(crate) async fn run(mut self, mut orders: watch::Receiver<Wanted>) {
+        let mut until = orders.clone();
+        let ended = tokio::select! {
+            () = until_unwanted(&mut orders) => Ok(()),
+            failed = self.serve() => failed,
+        };
+        if let Err(failed) = ended {
+            tracing::error!(pod = self.network.name, error = %failed, "a pod failed");
+            self.report_all("TASK_FAILED");
+        }
+        if *until.borrow_and_update() == Wanted::Kill {
+            self.drain(&mut until).await;
+            self.report_all("TASK_KILLED");
+        }
+        self.end().await;
+    }
+
+    /// Builds everything and stays as long as it runs.
+    async fn serve(&mut self) -> Result<(), Failed> {
+        let network = self.network.clone();
+        let built = tokio::task::spawn_blocking(move || network.create());
+        let place = built.await.map_err(io::Error::other)??;
+        self.setting.authority.write(&place.certs())?;
+        own_by_proxy(&place)?;
+        if let Some(role) = self.launch.role {
+            self.start_proxy(&place, role).await?;
+        }
+        if self.launch.role != Some(Role::Router) {
+            self.start_application(&place).await?;
+        }
+        self.report_all("TASK_RUNNING");
+        let ended = tokio::select! {
+            () = until_ended(&mut self.proxy) => "its proxy",
+            () = until_ended(&mut self.application) => "its application",
+        };
+        Err(Failed::Ended(ended))
+    }
+
+    async fn start_proxy(&mut self, place: &Place, role: Role) -> Result<(), Failed> {
+        let bootstrap = place.directory().join("bootstrap.json");
+        let document = self.launch.bootstrap(role).document();
+        fs::write(&bootstrap, format!("{document:#}\n"))?;
+        if role == Role::Sidecar {
+            self.network.intercept()?;
+        }
+        let envoy = self.setting.envoy.path().display().to_string();
+        let config = bootstrap.display().to_string();
+        let program = [
+            &envoy,
+            "-c",
+            &config,
+            "--disable-hot-restart",
+            "--concurrency",
+            "1",
+            "--log-level",
+            "warning",
+        ];
+        self.proxy = Some(place.start("envoy", User::Id(PROXY_USER), &program).await?);
+        // With the first running container the pod is part of the mesh: its proxy gets listeners.
+        if let Some(proxy) = self.launch.tasks.first() {
+            self.report(proxy, "TASK_RUNNING");
+        }
+        self.until_listening(place, role).await
+    }
+
+    /// A sidecar listens for each of the pod's ports; a gateway has what Gateways say, maybe nothing.
+    async fn until_listening(&self, place: &Place, role: Role) -> Result<(), Failed> {
+        let own = self.launch.address;
+        let ports = self.launch.ports.iter();
+        let wanted: Vec<String> = match role {
+            Role::Sidecar => ports.map(|(port, _)| format!("{own}_{port}::")).collect(),
+            Role::Router => Vec::new(),
+        };
+        let ask = "curl -sf localhost:15000/ready >&2 && curl -s localhost:15000/listeners";
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let mut line = place
+                .command(User::Id(PROXY_USER), &["sh", "-c", ask])
+                .into_iter();
+            let mut command = Command::new(line.next().unwrap_or_default());
+            let answer = command.args(line).output().await?;
+            let text = String::from_utf8_lossy(&answer.stdout);
+            if answer.status.success() && wanted.iter().all(|name| text.contains(name)) {
+                return Ok(());
+            }
+            sleep(POLL).await;
+        }
+        let log = place.directory().join("envoy.log");
+        Err(Failed::NotReady(log.display().to_string()))
+    }
+
+    async fn start_application(&mut self, place: &Place) -> Result<(), Failed> {
+        let setting = &self.setting;
+        let program =
+            self.launch
+                .application
+                .command(&setting.own, &setting.httpbin, &self.launch.instance);
+        let words: Vec<&str> = program.iter().map(String::as_str).collect();
+        self.application = Some(place.start("application", User::Root, &words).await?);
+        Ok(())
+    }
+
+    /// Serves on while callers learn that it ends.
+    async fn drain(&self, orders: &mut watch::Receiver<Wanted>) {
+        tokio::select! {
+            () = sleep(GRACE) => {}
+            _ = orders.wait_for(|wanted| *wanted == Wanted::Gone) => {}
+        }
+    }
+
+    async fn end(mut self) {
+        for child in [&mut self.application, &mut self.proxy]
+            .into_iter()
+            .flatten()
+        {
+            // Ended already is as good.
+            let _ = child.kill().await;
+        }
+        let network = self.network.clone();
+        let removed = tokio::task::spawn_blocking(move || {
+            // A pod that was never built has neither.
+            let _ = network.close();
+            let _ = network.remove();
+        });
+        let _ = removed.await;
+    }
+
+    fn report_all(&self, state: &str) {
+        self.launch
+            .tasks
+            .iter()
+            .for_each(|task| self.report(task, state));
+    }
+
+    /// Marathon refuses a report about a task that it has given up meanwhile; that is its right.
+    fn report(&self, task: &str, state: &str) {
+        if let Err(refused) = self.setting.simulator.set_task_state(task, state) {
+            tracing::debug!(task, state, %refused, "task state not taken");
+        }
+    }
+}
+
+/// Returns when Marathon does not want the launch any more, or the rig ends.
+async fn until_unwanted(orders: &mut watch::Receiver<Wanted>) {
+    let _ = orders.wait_for(|wanted| *wanted != Wanted::Run).await;
+}
+
+/// Never, if there is no such child.
+async fn until_ended(child: &mut Option<Child>) {
+    match child {
+        Some(child) => drop(child.wait().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The proxy reads its key as its own user, and nobody else may.
+fn own_by_proxy(place: &Place) -> io::Result<()> {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let key = place.certs().join("key.pem");
+    chown(&key, Some(PROXY_USER), Some(PROXY_USER))?;
+    fs::set_permissions(key, fs::Permissions::from_mode(0o600))
+}
