@@ -5,7 +5,6 @@
 
 mod crds; // the shipped CRDs cover the kinds that are known
 mod e2e; // a whole mesh with real Envoys
-mod guide; // docs/guide, executed on a rig
 mod layers; // who may depend on whom
 mod marathon; // the simulator, as curl and our client see it
 mod sources; // directory and Marathon, against real files and sockets

@@ -26,8 +26,8 @@ pub mod samples;
 
 pub use address::{Block, TaskAddresses};
 pub use bootstrap::{AdsMode, Bootstrap, Interception, Role};
-pub use envoy::{Admin, Binary, EnvoyProcess, NotFound, Rejected};
 pub use envoy::nursery;
+pub use envoy::{Admin, Binary, EnvoyProcess, NotFound, Rejected};
 pub use mesh::Mesh;
 pub use portmap::PortMap;
 pub use run::{Ads, Args, main};
