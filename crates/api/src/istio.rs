@@ -9,7 +9,7 @@ mod destination_rule;
 mod duration;
 mod gateway;
 mod kind;
-mod mesh_config;
+pub mod mesh_config;
 mod object;
 mod scalar;
 mod string_match;
@@ -20,7 +20,7 @@ pub use destination_rule::{DestinationRule, Subset};
 pub use duration::parse_duration;
 pub use gateway::{Gateway, Port, Server};
 pub use kind::Kind;
-pub use mesh_config::{MeshConfig, OutboundTrafficPolicy};
+pub use mesh_config::MeshConfig;
 pub use object::{Envelope, EnvelopeError, Location, Object, ObjectKey, Problem};
 pub use string_match::StringMatch;
 pub use virtual_service::{

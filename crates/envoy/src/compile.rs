@@ -14,9 +14,10 @@ use model::{Diagnostic, Proxy, Role, World};
 
 use crate::Kind;
 use crate::built::Built;
-use crate::cluster;
 use crate::registry::{Registry, connect_timeout};
+use crate::reporting::Told;
 use crate::route::Caller;
+use crate::{cluster, collector};
 
 pub(crate) use output::Output;
 pub(crate) use ports::{Asking, PortServices};
@@ -48,6 +49,7 @@ pub fn compile(world: &World, proxy: &Proxy) -> Compiled {
     let mut output = own(&registry, proxy);
     let buffer = &mut Vec::new();
     output.add(black_hole(&registry));
+    collector::clusters(&registry).for_each(|built| output.add(built));
     for service in registry.services() {
         for target in registry.targets(service) {
             output.add(services::cluster(&registry, target, buffer));
@@ -81,9 +83,11 @@ pub(crate) fn black_hole(registry: &Registry) -> Built {
 }
 
 fn outbound(registry: &Registry, proxy: &Proxy, output: &mut Output, buffer: &mut Vec<u8>) {
+    let told = Told::of(&registry.world, proxy);
     let asking = Asking {
         capture: proxy.capture,
         agent: proxy.agent,
+        reporting: told.as_client(),
     };
     let caller = Caller::Workload {
         labels: &proxy.labels,

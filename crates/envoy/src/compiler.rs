@@ -159,7 +159,7 @@ impl Compiler {
     fn plan(&self, proxy: &Proxy) -> Plan {
         let own = own(&self.registry, proxy).finish();
         Plan {
-            sets: plan::sets(proxy, self.registry.routes().sources()),
+            sets: plan::sets(proxy, &self.registry),
             own: own.resources,
             diagnostics: own.diagnostics,
         }
@@ -180,7 +180,7 @@ impl Compiler {
                 gateways.any(|gateway| gateway.selector.selects(&proxy.labels))
             }
             Role::Sidecar => {
-                let contested = sidecar::contested(proxy);
+                let contested = sidecar::contested(&self.registry.world.mesh, proxy);
                 let now = self.registry.routes().sources();
                 contested
                     .iter()

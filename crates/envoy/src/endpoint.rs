@@ -46,6 +46,34 @@ pub(crate) fn fixed(cluster: &str, address: SocketAddr) -> ClusterLoadAssignment
     }
 }
 
+/// An endpoint that Envoy resolves by itself.
+pub(crate) fn named(cluster: &str, host: &str, port: u16) -> ClusterLoadAssignment {
+    use pb::core::socket_address::PortSpecifier;
+    let socket = pb::core::SocketAddress {
+        address: host.to_owned(),
+        port_specifier: Some(PortSpecifier::PortValue(port.into())),
+        ..Default::default()
+    };
+    let endpoint = pb::endpoint::Endpoint {
+        address: Some(pb::core::Address {
+            address: Some(pb::core::address::Address::SocketAddress(socket)),
+        }),
+        ..Default::default()
+    };
+    let endpoint = pb::endpoint::LbEndpoint {
+        host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(endpoint)),
+        ..Default::default()
+    };
+    ClusterLoadAssignment {
+        cluster_name: cluster.to_owned(),
+        endpoints: vec![LocalityLbEndpoints {
+            lb_endpoints: vec![endpoint],
+            ..Default::default()
+        }],
+        ..Default::default()
+    }
+}
+
 fn reachable<'a>(key: &AssignmentKey<'a>) -> Vec<(SocketAddr, &'a Endpoint)> {
     let selected = key
         .endpoints

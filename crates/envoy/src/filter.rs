@@ -1,8 +1,11 @@
 //! Filters: what a listener does with a connection.
 
-mod access_log;
+pub(crate) mod access_log;
+mod handling;
 mod http;
+mod tracing;
 
+pub(crate) use handling::Handling;
 pub(crate) use http::{HttpKey, Routes, Side, http};
 
 use prost::Name;
@@ -16,7 +19,7 @@ pub(crate) const FAULT: &str = "envoy.filters.http.fault";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TcpKey<'a> {
     pub(crate) cluster: &'a str,
-    pub(crate) access_log: Option<&'a str>,
+    pub(crate) handling: Handling<'a>,
 }
 
 /// Hands the bytes of a connection to a cluster.
@@ -24,7 +27,7 @@ pub(crate) fn tcp(key: &TcpKey<'_>) -> pb::listener::Filter {
     use pb::tcp_proxy::tcp_proxy::ClusterSpecifier;
     let proxy = pb::tcp_proxy::TcpProxy {
         stat_prefix: key.cluster.to_owned(),
-        access_log: access_log::to(key.access_log),
+        access_log: access_log::to(key.handling.reporting),
         cluster_specifier: Some(ClusterSpecifier::Cluster(key.cluster.to_owned())),
         ..Default::default()
     };

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use model::route::VirtualService;
+use model::reporting::{Collector, LogFormat};
+use model::route::{Share, VirtualService};
 use model::*;
 
 pub(crate) use rendered::render;
@@ -39,6 +40,37 @@ pub(crate) fn host(name: &str) -> Hostname {
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
+}
+
+/// A log to this file, and spans to `zipkin.example.com`.
+pub(crate) fn reporting(log: &str) -> Reporting {
+    let log = AccessLog {
+        path: log.into(),
+        format: LogFormat::Text,
+        filter: None,
+    };
+    Reporting {
+        access_logs: vec![log],
+        tracing: Some(Arc::new(tracing("zipkin.example.com"))),
+    }
+}
+
+pub(crate) fn tracing(collector: &str) -> Tracing {
+    Tracing {
+        collector: Arc::new(Collector {
+            name: "zipkin".into(),
+            host: collector.into(),
+            in_mesh: collector.ends_with(DOMAIN),
+            port: 9411,
+            max_tag_length: None,
+        }),
+        sampling: Share::ALL,
+        tags: BTreeMap::new(),
+        max_path_tag_length: None,
+        report_spans: true,
+        propagate: true,
+        sample_by_request_id: true,
+    }
 }
 
 pub(crate) fn at(text: &str) -> SocketAddr {

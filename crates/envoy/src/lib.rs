@@ -19,6 +19,7 @@
 mod built;
 mod canonical;
 mod cluster;
+mod collector;
 mod compile;
 mod compiler;
 mod endpoint;
@@ -33,6 +34,7 @@ mod names;
 mod pb;
 mod registry;
 pub mod render;
+mod reporting;
 mod route;
 mod wire;
 

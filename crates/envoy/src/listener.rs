@@ -6,6 +6,7 @@ pub(crate) mod virtual_;
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::filter::{self, Handling};
 use crate::{message, pb};
 
 /// All that a gateway's listener depends on.
@@ -15,7 +16,7 @@ pub(crate) struct GatewayKey<'a> {
     /// The name of the routes.
     pub(crate) routes: String,
     pub(crate) grpc_web: bool,
-    pub(crate) access_log: Option<&'a str>,
+    pub(crate) handling: Handling<'a>,
 }
 
 /// A port on which a gateway takes HTTP from outside.
@@ -27,7 +28,7 @@ pub(crate) fn gateway(key: &GatewayKey<'_>) -> pb::listener::Listener {
         listener: &name,
         routes: Routes::Discovered(key.routes.clone()),
         grpc_web: key.grpc_web,
-        access_log: key.access_log,
+        handling: key.handling,
     });
     let chain = chain(String::new(), None, filter);
     listener(
@@ -35,6 +36,7 @@ pub(crate) fn gateway(key: &GatewayKey<'_>) -> pb::listener::Listener {
         key.address,
         pb::core::TrafficDirection::Outbound,
         [chain],
+        key.handling,
     )
 }
 
@@ -43,12 +45,14 @@ fn listener(
     address: SocketAddr,
     direction: pb::core::TrafficDirection,
     chains: impl IntoIterator<Item = pb::listener::FilterChain>,
+    handling: Handling<'_>,
 ) -> pb::listener::Listener {
     pb::listener::Listener {
         name,
         address: Some(message::address(address)),
         filter_chains: chains.into_iter().collect(),
         traffic_direction: direction.into(),
+        access_log: filter::access_log::of_listener(handling.reporting),
         ..Default::default()
     }
 }

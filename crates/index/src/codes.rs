@@ -88,3 +88,12 @@ pub const UNKNOWN_SUBSET: &str = "PH0335";
 pub const UNKNOWN_GATEWAY: &str = "PH0336";
 /// A gateway's selector selects no instance.
 pub const IDLE_GATEWAY: &str = "PH0337";
+
+// --- The mesh config, and what extends generated configuration ---
+
+/// A field of the mesh config that changes nothing.
+pub const MESH_FIELD_IGNORED: &str = "PH0801";
+/// A value of the mesh config that cannot be used.
+pub const MESH_VALUE: &str = "PH0802";
+/// A provider of a kind that is not supported.
+pub const PROVIDER: &str = "PH0803";

@@ -15,6 +15,7 @@ mod config;
 mod findings;
 mod identify;
 mod lists;
+mod mesh;
 mod naming;
 mod report;
 mod ruling;
@@ -37,6 +38,7 @@ use ruling::Ruling;
 use workloads::Workloads;
 
 pub use identify::{Claim, Unidentified, identify};
+pub use mesh::mesh;
 
 /// The namespace of everything that Marathon runs.
 const NAMESPACE: &str = "default";
@@ -63,6 +65,7 @@ pub struct Index {
     problems_changed: bool,
     route_findings: Vec<Diagnostic>,
     gateway_findings: Vec<Diagnostic>,
+    settings_findings: Vec<Diagnostic>,
     world: Arc<World>,
 }
 
@@ -89,8 +92,16 @@ impl Index {
             problems_changed: false,
             route_findings: Vec::new(),
             gateway_findings: Vec::new(),
+            settings_findings: Vec::new(),
             world: Arc::new(World::default()),
         }
+    }
+
+    /// The same, with what was found in its settings among the diagnostics.
+    pub fn with_findings(mut self, findings: Vec<Diagnostic>) -> Index {
+        self.settings_findings = findings;
+        self.problems_changed = true;
+        self
     }
 
     /// Takes in what a source said. Nothing becomes visible before [`Index::publish`].
@@ -169,6 +180,7 @@ impl Index {
         all.extend(self.ruling.diagnostics.iter().cloned());
         all.extend(self.route_findings.iter().cloned());
         all.extend(self.gateway_findings.iter().cloned());
+        all.extend(self.settings_findings.iter().cloned());
         all.extend(self.problems_by_source.values().flatten().cloned());
         all.sort();
         all.dedup();

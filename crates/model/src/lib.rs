@@ -21,6 +21,7 @@ pub mod mesh;
 pub mod name;
 pub mod protocol;
 pub mod proxy;
+pub mod reporting;
 pub mod route;
 pub mod service;
 pub mod visibility;
@@ -34,10 +35,14 @@ pub use endpoint::{Endpoint, Health, Locality, Reach};
 pub use gateway::{Gateway, Server, ServerHost};
 pub use instance::{Instance, InstanceId, InstancePort};
 pub use labels::Labels;
-pub use mesh::{Mesh, NamespaceMode, Namespaces, OutboundPolicy, Ownership, Unreachable};
+pub use mesh::{
+    AuthPolicy, DefaultExports, DefaultProviders, Mesh, NamespaceMode, Namespaces, OutboundPolicy,
+    Ownership, PathNormalization, TlsVersion, Unreachable,
+};
 pub use name::{Hostname, InvalidHostname};
 pub use protocol::Protocol;
 pub use proxy::{Capture, Proxy, Role};
+pub use reporting::{AccessLog, Reporting, Tracing};
 pub use service::{NamedEndpoint, NamedTarget, Placement, Port, Resolution, Service, ServicePort};
 pub use visibility::ExportTo;
 pub use world::World;

@@ -1,9 +1,12 @@
 //! What holds for the whole mesh.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Protocol;
+use crate::reporting::{Provider, Reporting};
+use crate::route::Retries;
 
 /// Settings that change what every proxy gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +15,12 @@ pub struct Mesh {
     pub domain: String,
     pub outbound: OutboundPolicy,
     pub connect_timeout: Duration,
-    /// The file, on the proxy, to which access is logged.
-    pub access_log: Option<String>,
+    /// What proxies tell of requests, where no object of kind `Telemetry` says otherwise.
+    pub reporting: Reporting,
+    /// What such objects may name.
+    pub providers: BTreeMap<Arc<str>, Provider>,
+    /// The providers of traces and of access logs where such objects name none.
+    pub default_providers: DefaultProviders,
     /// For ports whose name declares none.
     pub default_protocol: Protocol,
     /// Domains under which every service is known as well; `domain` stays the one in names.
@@ -23,6 +30,77 @@ pub struct Mesh {
     pub namespaces: Namespaces,
     pub ownership: Ownership,
     pub unreachable: Unreachable,
+    /// The namespace whose policies hold for the whole mesh.
+    pub root_namespace: Arc<str>,
+    /// The first part of every identity: `spiffe://cluster.local/…`.
+    pub trust_domain: Arc<str>,
+    /// Whether clients use mutual TLS by themselves where servers take it.
+    pub auto_mtls: bool,
+    /// Istio 1.0's policy for services that have none.
+    pub auth_policy: AuthPolicy,
+    /// The oldest TLS that is spoken inside the mesh.
+    pub min_tls: TlsVersion,
+    /// Whether HTTP/1.1 becomes HTTP/2 between proxies where no rule says otherwise.
+    pub upgrade_h2: bool,
+    pub path_normalization: PathNormalization,
+    /// Where interception sends what leaves a workload.
+    pub outbound_port: u16,
+    /// Where interception sends what arrives at a workload.
+    pub inbound_port: u16,
+    /// How often names that endpoints are given by are resolved again.
+    pub dns_refresh: Duration,
+    /// How long a listener waits to find out a protocol; zero waits for ever.
+    pub detection_timeout: Duration,
+    /// Whether endpoints near the caller come first, where rules allow it.
+    pub locality_lb: bool,
+    /// The retries of routes that have none of their own; `None` is Istio's.
+    pub default_retries: Option<Retries>,
+    pub default_exports: DefaultExports,
+    /// Whether objects of kind `EnvoyFilter` are in force.
+    pub envoy_filters: bool,
+}
+
+/// Names of providers in the mesh config.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DefaultProviders {
+    pub tracing: Option<Arc<str>>,
+    pub access_logging: Vec<Arc<str>>,
+}
+
+/// To whom objects are visible that do not say so themselves: `*`, `.` or names of namespaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultExports {
+    pub services: Vec<Arc<str>>,
+    pub virtual_services: Vec<Arc<str>>,
+    pub destination_rules: Vec<Arc<str>>,
+}
+
+/// What holds for a service without an authentication policy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AuthPolicy {
+    #[default]
+    None,
+    MutualTls,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    #[default]
+    V1_2,
+    V1_3,
+}
+
+/// What proxies make of paths before routes are looked up. Each does what those before it do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathNormalization {
+    None,
+    /// RFC 3986: `/a/../b` is `/b`.
+    #[default]
+    Base,
+    /// `//` is `/`.
+    MergeSlashes,
+    /// `%2F` is `/`, `%5C` is `\`.
+    DecodeAndMergeSlashes,
 }
 
 /// Which namespace a workload belongs to if no label tells.
@@ -78,13 +156,42 @@ impl Default for Mesh {
             domain: "marathon.slave.mesos".into(),
             outbound: OutboundPolicy::AllowAny,
             connect_timeout: Duration::from_secs(10),
-            access_log: None,
+            reporting: Reporting::default(),
+            providers: BTreeMap::new(),
+            default_providers: DefaultProviders::default(),
             default_protocol: Protocol::Http,
             other_domains: Vec::new(),
             vip_domain: "marathon.l4lb.thisdcos.directory".into(),
             namespaces: Namespaces::default(),
             ownership: Ownership::default(),
             unreachable: Unreachable::default(),
+            root_namespace: "istio-system".into(),
+            trust_domain: "cluster.local".into(),
+            // As in Istio 1.0: a policy alone breaks callers, and the rule that follows heals them.
+            auto_mtls: false,
+            auth_policy: AuthPolicy::default(),
+            min_tls: TlsVersion::default(),
+            upgrade_h2: false,
+            path_normalization: PathNormalization::default(),
+            outbound_port: 15001,
+            inbound_port: 15006,
+            dns_refresh: Duration::from_secs(60),
+            detection_timeout: Duration::ZERO,
+            locality_lb: true,
+            default_retries: None,
+            default_exports: DefaultExports::default(),
+            envoy_filters: false,
+        }
+    }
+}
+
+impl Default for DefaultExports {
+    fn default() -> DefaultExports {
+        let all = || vec!["*".into()];
+        DefaultExports {
+            services: all(),
+            virtual_services: all(),
+            destination_rules: all(),
         }
     }
 }

@@ -173,7 +173,7 @@ pub enum AbortStatus {
 }
 
 /// A share of requests, in millionths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Share(u32);
 
 /// Changes to headers; names are valid, values are literal text.

@@ -95,6 +95,11 @@ pub struct Args {
     )]
     pub mesh_config: PathBuf,
 
+    /// Lets objects of kind EnvoyFilter change what proxies get. Off, since they can break any proxy
+    /// that they select, and depend on the version of Envoy.
+    #[arg(long, alias = "enable-envoy-filter")]
+    pub enable_envoy_filter: bool,
+
     /// How long configuration must be quiet before it is served. Endpoints never wait.
     #[arg(long, alias = "debounce-after", default_value = "20ms", value_name = "TIME", value_parser = duration)]
     pub debounce_after: Duration,

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::istio::MeshConfig;
-use model::{Mesh, Namespaces, OutboundPolicy};
+use model::{Diagnostic, Mesh, Namespaces};
 use reqwest::Url;
+use serde_json::Value;
 use watch::marathon;
 
 pub use self::marathons::NamedOptions;
@@ -21,6 +21,8 @@ pub struct Config {
     pub grpc: SocketAddr,
     pub monitoring: Option<SocketAddr>,
     pub mesh: Mesh,
+    /// What is wrong with the mesh config; told among the diagnostics.
+    pub findings: Vec<Diagnostic>,
     /// None: no registry.
     pub marathons: Vec<NamedOptions>,
     /// Where the last good lists are kept.
@@ -78,6 +80,7 @@ impl Config {
             grpc: any,
             monitoring: None,
             mesh: Mesh::default(),
+            findings: Vec::new(),
             marathons: Vec::new(),
             snapshot: None,
             directory: None,
@@ -107,11 +110,13 @@ impl TryFrom<Args> for Config {
         if marathons.is_empty() && args.config_dir.is_none() {
             return Err(ConfigError::NoSource);
         }
+        let (mesh, findings) = mesh(&args)?;
         Ok(Config {
             http: args.http_addr.0,
             grpc: args.grpc_addr.0,
             monitoring: args.monitoring_addr.0,
-            mesh: mesh(&args)?,
+            mesh,
+            findings,
             marathons,
             snapshot: args.snapshot_file.clone(),
             warnings: warnings(&args),
@@ -142,14 +147,10 @@ fn parse_url(flag: &str, text: &str) -> Result<Url, ConfigError> {
     })
 }
 
-fn mesh(args: &Args) -> Result<Mesh, ConfigError> {
+fn mesh(args: &Args) -> Result<(Mesh, Vec<Diagnostic>), ConfigError> {
     let file = mesh_config(&args.mesh_config)?;
     let default = Mesh::default();
-    let outbound = match file.outbound_traffic_policy.and_then(|p| p.mode).as_deref() {
-        Some("REGISTRY_ONLY") => OutboundPolicy::RegistryOnly,
-        _ => OutboundPolicy::AllowAny,
-    };
-    Ok(Mesh {
+    let flags = Mesh {
         domain: args
             .mesos_vip_domain
             .clone()
@@ -163,14 +164,10 @@ fn mesh(args: &Args) -> Result<Mesh, ConfigError> {
         },
         ownership: args.naming.host_ownership.into(),
         unreachable: args.naming.unreachable.into(),
-        outbound,
-        connect_timeout: file
-            .connect_timeout
-            .filter(|t| !t.is_zero())
-            .unwrap_or(default.connect_timeout),
-        access_log: file.access_log_file.filter(|path| !path.is_empty()),
-        default_protocol: default.default_protocol,
-    })
+        envoy_filters: args.enable_envoy_filter,
+        ..default
+    };
+    Ok(index::mesh(&file, flags))
 }
 
 fn by_group(args: &Args) -> std::collections::BTreeMap<String, String> {
@@ -181,7 +178,7 @@ fn by_group(args: &Args) -> std::collections::BTreeMap<String, String> {
 }
 
 /// The file at the default place may be missing; one that was asked for may not.
-fn mesh_config(path: &Path) -> Result<MeshConfig, ConfigError> {
+fn mesh_config(path: &Path) -> Result<Value, ConfigError> {
     let refuse = |why: String| ConfigError::MeshConfig {
         path: path.to_owned(),
         why,
@@ -192,12 +189,12 @@ fn mesh_config(path: &Path) -> Result<MeshConfig, ConfigError> {
             if e.kind() == std::io::ErrorKind::NotFound
                 && path == Path::new(DEFAULT_MESH_CONFIG) =>
         {
-            return Ok(MeshConfig::default());
+            return Ok(Value::Null);
         }
         Err(e) => return Err(refuse(e.to_string())),
     };
     if text.trim().is_empty() {
-        return Ok(MeshConfig::default());
+        return Ok(Value::Null);
     }
     serde_yaml::from_str(&text).map_err(|e| refuse(e.to_string()))
 }
@@ -306,7 +303,7 @@ mod tests {
         let mesh = config(&line).unwrap().mesh;
         assert_eq!(
             (mesh.connect_timeout, mesh.outbound),
-            (Duration::from_secs(2), OutboundPolicy::RegistryOnly)
+            (Duration::from_secs(2), model::OutboundPolicy::RegistryOnly)
         );
     }
 }

@@ -115,7 +115,7 @@ fn spawn(
         waiting: still_waiting,
     };
     let publisher = Publisher {
-        index: Index::new(settings),
+        index: Index::new(settings).with_findings(config.findings.clone()),
         updates: sources.updates,
         fleet,
         waiting,

@@ -200,6 +200,20 @@ static FAULT: Shape = Shape {
     fields: &[message("filter_metadata", 16, &STRUCT)],
 };
 
+static FILE_LOG: Shape = Shape {
+    message: "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+    fields: &[
+        message("json_format", 3, &STRUCT),
+        message("typed_json_format", 4, &STRUCT),
+        message("log_format", 5, &FORMAT_STRING),
+    ],
+};
+
+static FORMAT_STRING: Shape = Shape {
+    message: "envoy.config.core.v3.SubstitutionFormatString",
+    fields: &[message("json_format", 2, &STRUCT)],
+};
+
 /// Every shape that a test compares with the descriptors, by its root.
 #[cfg(test)]
 pub(super) static ROOTS: &[&Shape] = &[
@@ -210,6 +224,7 @@ pub(super) static ROOTS: &[&Shape] = &[
     &CONNECTION_MANAGER,
     &TCP_PROXY,
     &FAULT,
+    &FILE_LOG,
 ];
 
 macro_rules! canonical {
@@ -230,12 +245,15 @@ canonical! {
     pb::tcp_proxy::TcpProxy => Some(&TCP_PROXY),
     pb::fault::HttpFault => Some(&FAULT),
     pb::cors::Cors => None,
-    pb::file_log::FileAccessLog => None,
+    pb::cel_filter::ExpressionFilter => None,
+    pb::file_log::FileAccessLog => Some(&FILE_LOG),
     pb::grpc_stats::FilterConfig => None,
     pb::grpc_web::GrpcWeb => None,
     pb::original_dst::OriginalDst => None,
     pb::previous_hosts::PreviousHostsPredicate => None,
+    pb::request_id::UuidRequestIdConfig => None,
     pb::router::Router => None,
     pb::tls_inspector::TlsInspector => None,
+    pb::trace::ZipkinConfig => None,
     pb::upstream_http::HttpProtocolOptions => None,
 }

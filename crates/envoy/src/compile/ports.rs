@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use model::{Capture, Diagnostic, Endpoint, Hostname, Protocol, Service};
+use model::{Capture, Diagnostic, Endpoint, Hostname, Protocol, Reporting, Service};
 
 use crate::cluster::unknown_destination;
+use crate::filter::Handling;
 use crate::finding::{self, Text, code};
 use crate::listener::outbound::{HttpPort, OutboundKey, TcpChain, TlsChain};
 use crate::names;
@@ -23,10 +24,12 @@ pub(crate) struct PortServices {
 
 /// Who asks for a listener, as far as that matters.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asking {
+pub(crate) struct Asking<'a> {
     pub(crate) capture: Capture,
     /// The machine of the asking proxy.
     pub(crate) agent: Option<IpAddr>,
+    /// What it tells of requests, if that is not what the mesh does.
+    pub(crate) reporting: Option<&'a Reporting>,
 }
 
 // === impl PortServices ===
@@ -64,7 +67,7 @@ impl PortServices {
         &self,
         address: SocketAddr,
         registry: &'a Registry,
-        asking: Asking,
+        asking: Asking<'a>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<OutboundKey<'a>> {
         let mesh = &registry.world.mesh;
@@ -90,7 +93,7 @@ impl PortServices {
             tcp,
             // Who is called at its own address has no other destination to go to.
             unmatched: redirected.then(|| unknown_destination(mesh.outbound)),
-            access_log: mesh.access_log.as_deref(),
+            handling: Handling::new(mesh, asking.reporting),
         })
     }
 

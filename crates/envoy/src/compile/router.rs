@@ -8,10 +8,12 @@ use model::{Capture, Diagnostic, Labels, Protocol, Proxy, World};
 use super::listeners::Listeners;
 use super::output::Output;
 use crate::built::Built;
+use crate::filter::Handling;
 use crate::gateway::{self, Servers};
 use crate::listener::{self, GatewayKey};
 use crate::names;
 use crate::registry::Registry;
+use crate::reporting::Told;
 use crate::route::{self, GatewayPort};
 
 /// What a gateway shares with no other: its listeners, whose ports are those of its instance.
@@ -19,8 +21,10 @@ pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
     let world = &*registry.world;
     let ports = merge(world, &proxy.labels, &mut output.diagnostics);
     let mut listeners = Listeners::default();
+    let told = Told::of(world, proxy);
     for (port, servers) in &ports {
-        add_listener(world, proxy, *port, servers, &mut listeners, output);
+        let servers = (*port, servers);
+        add_listener(world, proxy, &told, servers, &mut listeners, output);
     }
 }
 
@@ -59,8 +63,8 @@ fn merge<'w>(
 fn add_listener(
     world: &World,
     proxy: &Proxy,
-    port: u16,
-    servers: &Servers<'_>,
+    told: &Told,
+    (port, servers): (u16, &Servers<'_>),
     listeners: &mut Listeners,
     output: &mut Output,
 ) {
@@ -69,7 +73,7 @@ fn add_listener(
         address,
         routes: names::gateway_routes(port),
         grpc_web: servers.iter().any(|(_, s)| s.protocol == Protocol::GrpcWeb),
-        access_log: world.mesh.access_log.as_deref(),
+        handling: Handling::new(&world.mesh, told.as_client()),
     };
     let object = servers.first().map(|(gateway, _)| gateway.object.clone());
     listeners.add(address, object, output, || listener::gateway(&key));

@@ -9,10 +9,12 @@ use super::output::Output;
 use super::ports::Asking;
 use crate::built::Built;
 use crate::cluster::{self, InboundKey};
+use crate::filter::Handling;
 use crate::finding::{self, Text, code};
 use crate::listener::inbound::PortKey;
 use crate::listener::{inbound, outbound, virtual_};
 use crate::registry::{Registry, connect_timeout};
+use crate::reporting::Told;
 use crate::route::{self, Caller, SidecarKey};
 
 /// The clusters that every sidecar has beside those of services.
@@ -26,14 +28,15 @@ pub(crate) fn clusters(registry: &Registry) -> [Built; 2] {
 }
 
 /// The outbound listener of a port; `None` if nothing is to be taken there.
-pub(crate) fn listener(registry: &Registry, port: u16, asking: Asking) -> Option<Built> {
+pub(crate) fn listener(registry: &Registry, port: u16, asking: Asking<'_>) -> Option<Built> {
     let services = registry.ports().get(&port)?;
     let address = SocketAddr::new(outbound_address(asking.capture), port);
     let mut diagnostics = Vec::new();
     let key = services.listener(address, registry, asking, &mut diagnostics)?;
     let mut built = Built::listener(&outbound::build(&key));
     built.diagnostics.append(&mut diagnostics);
-    if asking.capture == Capture::Redirect && virtual_::PORTS.contains(&port) {
+    if asking.capture == Capture::Redirect && virtual_::ports(&registry.world.mesh).contains(&port)
+    {
         // The listeners of interception have the address in every such proxy.
         built.body = None;
     }
@@ -63,20 +66,29 @@ pub(crate) fn routes(
 /// What a sidecar shares with no other: the ports of its workload.
 pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
     let mut listeners = Listeners::default();
-    let keys = own_ports(&registry.world.mesh, proxy);
+    let told = Told::of(&registry.world, proxy);
+    let keys = own_ports(&registry.world.mesh, proxy, &told);
     if proxy.capture == Capture::Redirect {
-        virtual_listeners(&registry.world.mesh, proxy, &keys, &mut listeners, output);
+        let mesh = &registry.world.mesh;
+        virtual_listeners(mesh, proxy, &keys, &told, &mut listeners, output);
     }
     inbound_side(registry, proxy, &keys, &mut listeners, output);
-    hidden(registry, proxy, &listeners, output);
+    hidden(registry, proxy, &told, &listeners, output);
 }
 
 /// Outbound listeners give way to the proxy's own.
-fn hidden(registry: &Registry, proxy: &Proxy, listeners: &Listeners, output: &mut Output) {
+fn hidden(
+    registry: &Registry,
+    proxy: &Proxy,
+    told: &Told,
+    listeners: &Listeners,
+    output: &mut Output,
+) {
     let outbound = outbound_address(proxy.capture);
     let asking = Asking {
         capture: proxy.capture,
         agent: proxy.agent,
+        reporting: told.as_client(),
     };
     for (address, owner) in listeners.taken() {
         if address.ip() == outbound && listener(registry, address.port(), asking).is_some() {
@@ -94,10 +106,10 @@ pub(crate) fn outbound_address(capture: Capture) -> IpAddr {
 }
 
 /// The ports of outbound listeners that the proxy's own may hide.
-pub(crate) fn contested(proxy: &Proxy) -> Vec<u16> {
+pub(crate) fn contested(mesh: &Mesh, proxy: &Proxy) -> Vec<u16> {
     let mut ports = Vec::new();
     if proxy.capture == Capture::Redirect {
-        ports.extend(virtual_::PORTS);
+        ports.extend(virtual_::ports(mesh));
     }
     let instance = proxy.instance.as_deref();
     let own = instance.filter(|i| i.address == Some(outbound_address(proxy.capture)));
@@ -113,24 +125,28 @@ fn virtual_listeners(
     mesh: &Mesh,
     proxy: &Proxy,
     keys: &[PortKey<'_>],
+    told: &Told,
     listeners: &mut Listeners,
     output: &mut Output,
 ) {
-    let log = mesh.access_log.as_deref();
     let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let outbound = SocketAddr::new(any, virtual_::OUTBOUND_PORT);
-    let inbound = SocketAddr::new(any, virtual_::INBOUND_PORT);
+    let outbound = SocketAddr::new(any, mesh.outbound_port);
+    let inbound = SocketAddr::new(any, mesh.inbound_port);
     let key = virtual_::OutboundKey {
+        port: mesh.outbound_port,
         policy: mesh.outbound,
         own: proxy.instance.as_ref().and_then(|i| i.address),
-        access_log: log,
+        handling: Handling::new(mesh, told.as_client()),
     };
+    let served = Handling::new(mesh, told.as_server());
     listeners.add(outbound, None, output, || virtual_::outbound(&key));
-    listeners.add(inbound, None, output, || virtual_::inbound(keys, log));
+    listeners.add(inbound, None, output, || {
+        virtual_::inbound(mesh.inbound_port, keys, served)
+    });
 }
 
 /// The ports of the workload, each target once.
-fn own_ports<'a>(mesh: &'a Mesh, proxy: &'a Proxy) -> Vec<PortKey<'a>> {
+fn own_ports<'a>(mesh: &'a Mesh, proxy: &'a Proxy, told: &'a Told) -> Vec<PortKey<'a>> {
     let instance = proxy.instance.as_deref();
     let ports = instance.map_or(&[][..], |instance| &instance.ports);
     let served = ports.iter().filter(|port| port.protocol != Protocol::Udp);
@@ -139,7 +155,7 @@ fn own_ports<'a>(mesh: &'a Mesh, proxy: &'a Proxy) -> Vec<PortKey<'a>> {
         service_port: port.service_port,
         host: instance.and_then(|instance| instance.hosts.first()),
         protocol: port.protocol,
-        access_log: mesh.access_log.as_deref(),
+        handling: Handling::new(mesh, told.as_server()),
     };
     let mut keys: Vec<_> = served.map(key).collect();
     keys.dedup_by_key(|key| key.target);

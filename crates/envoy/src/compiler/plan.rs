@@ -7,6 +7,8 @@ use model::{Capture, Diagnostic, Proxy, Role};
 
 use super::set::{Scope, SetKey};
 use crate::Resource;
+use crate::registry::Registry;
+use crate::reporting::Told;
 use crate::route::Source;
 
 /// Which sets a proxy runs, and what it shares with no other.
@@ -22,8 +24,10 @@ pub struct Plan {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// The sets of a proxy, while routes ask this of callers.
-pub(super) fn sets(proxy: &Proxy, sources: &BTreeSet<Source>) -> Vec<SetKey> {
+/// The sets of a proxy in a World.
+pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
+    let sources = registry.routes().sources();
+    let reporting = Told::of(&registry.world, proxy).client;
     let mut scopes = vec![Scope::Clusters, Scope::Endpoints];
     scopes.extend(proxy.agent.map(Scope::EndpointsFrom));
     match proxy.role {
@@ -32,9 +36,11 @@ pub(super) fn sets(proxy: &Proxy, sources: &BTreeSet<Source>) -> Vec<SetKey> {
             proxy.namespace.clone(),
         )),
         Role::Sidecar => {
-            scopes.extend([Scope::SidecarClusters, Scope::Listeners(proxy.capture)]);
+            let listeners = Scope::Listeners(proxy.capture, reporting.clone());
+            scopes.extend([Scope::SidecarClusters, listeners]);
             if proxy.capture == Capture::Redirect {
-                scopes.extend(proxy.agent.map(Scope::ListenersFrom));
+                let from = |agent| Scope::ListenersFrom(agent, reporting);
+                scopes.extend(proxy.agent.map(from));
             }
             scopes.push(Scope::Routes(proxy.domain.clone()));
             let class = class(proxy, sources);

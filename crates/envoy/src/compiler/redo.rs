@@ -12,6 +12,7 @@ use super::sets::Sets;
 use super::touched::Touched;
 use super::whole::{self, NOBODY};
 use crate::built::Built;
+use crate::collector;
 use crate::compile::{router, services, sidecar};
 use crate::names;
 use crate::registry::{Registry, Target, served};
@@ -63,6 +64,9 @@ impl<'a> Redo<'a> {
             self.sets.put(&SetKey(Scope::Clusters), cluster);
             self.assignment(target, &agents);
         }
+        for cluster in collector::clusters_at(self.new, host) {
+            self.sets.put(&SetKey(Scope::Clusters), cluster);
+        }
         for name in stale {
             self.sets.remove(&SetKey(Scope::Clusters), &name);
             self.sets.remove(&SetKey(Scope::Endpoints), &name);
@@ -107,7 +111,7 @@ impl<'a> Redo<'a> {
     /// What a set of listeners or routes has on the ports that are touched.
     fn ports(&mut self, key: &SetKey, touched: &Touched) {
         match &key.0 {
-            Scope::Listeners(_) | Scope::ListenersFrom(_) => {
+            Scope::Listeners(..) | Scope::ListenersFrom(..) => {
                 for port in &touched.listeners {
                     self.listener(key, *port);
                 }
@@ -138,14 +142,14 @@ impl<'a> Redo<'a> {
     }
 
     fn listener(&mut self, key: &SetKey, port: u16) {
-        let (capture, agent) = match key.0 {
-            Scope::Listeners(capture) => (capture, None),
-            Scope::ListenersFrom(agent) => (Capture::Redirect, Some(agent)),
+        let (capture, agent, reporting) = match &key.0 {
+            Scope::Listeners(capture, reporting) => (*capture, None, reporting),
+            Scope::ListenersFrom(agent, reporting) => (Capture::Redirect, Some(*agent), reporting),
             _ => return,
         };
         let services = self.new.ports().get(&port);
         let differs = |agent| services.is_some_and(|s| s.differs_on(agent, port, self.new));
-        let asking = whole::from(capture, agent);
+        let asking = whole::from(capture, agent, reporting.as_deref());
         let built = match agent.is_none_or(differs) {
             true => sidecar::listener(self.new, port, asking),
             false => None,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{Capture, Labels};
+use model::{Capture, Labels, Reporting};
 
 use crate::route::Source;
 use crate::{Kind, Resource};
@@ -39,10 +39,11 @@ pub(super) enum Scope {
     Endpoints,
     /// What is seen otherwise from a machine.
     EndpointsFrom(IpAddr),
-    /// Outbound listeners, as seen from machines that run no endpoints.
-    Listeners(Capture),
+    /// Outbound listeners, as seen from machines that run no endpoints; of proxies that tell this of
+    /// requests, or what the mesh does.
+    Listeners(Capture, Option<Arc<Reporting>>),
     /// What is otherwise for redirected connections on a machine.
-    ListenersFrom(IpAddr),
+    ListenersFrom(IpAddr, Option<Arc<Reporting>>),
     /// The routes of sidecars that complete names with this domain, for callers of whom nothing
     /// holds that conditions ask.
     Routes(Arc<str>),
@@ -60,7 +61,7 @@ impl SetKey {
         match self.0 {
             Scope::Clusters | Scope::SidecarClusters => Kind::Cluster,
             Scope::Endpoints | Scope::EndpointsFrom(_) => Kind::Endpoint,
-            Scope::Listeners(_) | Scope::ListenersFrom(_) => Kind::Listener,
+            Scope::Listeners(..) | Scope::ListenersFrom(..) => Kind::Listener,
             Scope::Routes(_) | Scope::RoutesOf(..) | Scope::GatewayRoutes(..) => Kind::Route,
         }
     }
@@ -69,7 +70,10 @@ impl SetKey {
     pub(super) fn base(&self) -> Option<SetKey> {
         match &self.0 {
             Scope::EndpointsFrom(_) => Some(SetKey(Scope::Endpoints)),
-            Scope::ListenersFrom(_) => Some(SetKey(Scope::Listeners(Capture::Redirect))),
+            Scope::ListenersFrom(_, reporting) => {
+                let base = Scope::Listeners(Capture::Redirect, reporting.clone());
+                Some(SetKey(base))
+            }
             Scope::RoutesOf(domain, _) => Some(SetKey(Scope::Routes(domain.clone()))),
             _ => None,
         }
@@ -83,11 +87,15 @@ impl fmt::Display for SetKey {
             Scope::SidecarClusters => f.write_str("clusters of sidecars"),
             Scope::Endpoints => f.write_str("endpoints"),
             Scope::EndpointsFrom(agent) => write!(f, "endpoints from {agent}"),
-            Scope::Listeners(Capture::Redirect) => f.write_str("redirected listeners"),
-            Scope::Listeners(Capture::Explicit { outbound }) => {
-                write!(f, "listeners on {outbound}")
+            Scope::Listeners(Capture::Redirect, reporting) => {
+                write!(f, "redirected listeners{}", aside(reporting))
             }
-            Scope::ListenersFrom(agent) => write!(f, "redirected listeners from {agent}"),
+            Scope::Listeners(Capture::Explicit { outbound }, reporting) => {
+                write!(f, "listeners on {outbound}{}", aside(reporting))
+            }
+            Scope::ListenersFrom(agent, reporting) => {
+                write!(f, "redirected listeners from {agent}{}", aside(reporting))
+            }
             Scope::Routes(domain) => write!(f, "routes in {domain}"),
             Scope::RoutesOf(domain, class) => {
                 write!(f, "routes in {domain} for")?;
@@ -100,5 +108,12 @@ impl fmt::Display for SetKey {
                 labels.try_for_each(|(key, value)| write!(f, " {key}={value}"))
             }
         }
+    }
+}
+
+fn aside(reporting: &Option<Arc<Reporting>>) -> &'static str {
+    match reporting {
+        Some(_) => " with telemetry of their own",
+        None => "",
     }
 }

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use model::{Capture, Endpoint};
+use model::{Capture, Endpoint, Reporting};
 
 use super::set::{Scope, SetKey};
 use crate::built::Built;
+use crate::collector;
 use crate::compile::{Asking, black_hole, router, services, sidecar};
 use crate::registry::{Registry, Target, served};
 use crate::route::{Caller, Source};
@@ -16,6 +17,7 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
         Scope::Clusters => {
             let clusters = targets(registry).map(|t| services::cluster(registry, t, buffer));
             std::iter::once(black_hole(registry))
+                .chain(collector::clusters(registry))
                 .chain(clusters)
                 .collect()
         }
@@ -24,10 +26,14 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
             .map(|target| services::assignment(registry, target, None, buffer))
             .collect(),
         Scope::EndpointsFrom(agent) => endpoints_from(*agent, registry, buffer),
-        Scope::Listeners(capture) => ports(registry)
-            .filter_map(|port| sidecar::listener(registry, port, from(*capture, None)))
+        Scope::Listeners(capture, reporting) => ports(registry)
+            .filter_map(|port| {
+                sidecar::listener(registry, port, from(*capture, None, reporting.as_deref()))
+            })
             .collect(),
-        Scope::ListenersFrom(agent) => listeners_from(*agent, registry),
+        Scope::ListenersFrom(agent, reporting) => {
+            listeners_from(*agent, reporting.as_deref(), registry)
+        }
         Scope::Routes(domain) => ports(registry)
             .filter_map(|port| sidecar::routes(registry, port, domain, NOBODY, buffer))
             .collect(),
@@ -63,8 +69,16 @@ pub(super) fn agents(endpoints: &[Endpoint]) -> impl Iterator<Item = IpAddr> {
     own.map(|(agent, _)| agent)
 }
 
-pub(super) fn from(capture: Capture, agent: Option<IpAddr>) -> Asking {
-    Asking { capture, agent }
+pub(super) fn from(
+    capture: Capture,
+    agent: Option<IpAddr>,
+    reporting: Option<&Reporting>,
+) -> Asking<'_> {
+    Asking {
+        capture,
+        agent,
+        reporting,
+    }
 }
 
 fn targets(registry: &Registry) -> impl Iterator<Item = Target<'_>> {
@@ -90,10 +104,10 @@ fn endpoints_from(agent: IpAddr, registry: &Registry, buffer: &mut Vec<u8>) -> V
     all
 }
 
-fn listeners_from(agent: IpAddr, registry: &Registry) -> Vec<Built> {
+fn listeners_from(agent: IpAddr, reporting: Option<&Reporting>, registry: &Registry) -> Vec<Built> {
     let ports = registry.ports().iter();
     let differing = ports.filter(|(port, services)| services.differs_on(agent, **port, registry));
-    let asking = from(Capture::Redirect, Some(agent));
+    let asking = from(Capture::Redirect, Some(agent), reporting);
     differing
         .filter_map(|(port, _)| sidecar::listener(registry, *port, asking))
         .collect()

@@ -3,10 +3,12 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use model::PathNormalization;
 use pb::hcm::http_connection_manager as hcm;
+use pb::hcm::http_connection_manager::PathWithEscapedSlashesAction as Escaped;
 use prost::Name;
 
-use super::{FAULT, access_log, network};
+use super::{FAULT, Handling, access_log, network, tracing};
 use crate::canonical::Canonical;
 use crate::{message, names, pb};
 
@@ -22,7 +24,7 @@ pub(crate) struct HttpKey<'a> {
     pub(crate) routes: Routes,
     /// Whether browsers may call gRPC services.
     pub(crate) grpc_web: bool,
-    pub(crate) access_log: Option<&'a str>,
+    pub(crate) handling: Handling<'a>,
 }
 
 /// On which side of a workload, or at the edge of the mesh.
@@ -42,6 +44,8 @@ pub(crate) enum Routes {
 
 /// Routes the requests of a connection.
 pub(crate) fn http(key: HttpKey<'_>) -> pb::listener::Filter {
+    let tracing = key.handling.reporting.tracing.as_deref();
+    let paths = key.handling.paths;
     let manager = pb::hcm::HttpConnectionManager {
         codec_type: hcm::CodecType::Auto.into(),
         stat_prefix: names::stat_prefix(key.side.direction(), key.listener),
@@ -49,15 +53,24 @@ pub(crate) fn http(key: HttpKey<'_>) -> pb::listener::Filter {
         server_name: key.side.server_name().to_owned(),
         // Streams may be idle for as long as they like; limits are a policy.
         stream_idle_timeout: Some(message::duration(Duration::ZERO)),
-        access_log: access_log::to(key.access_log),
+        access_log: access_log::to(key.handling.reporting),
+        tracing: tracing.map(tracing::build),
+        request_id_extension: tracing.and_then(tracing::request_id),
         use_remote_address: match key.side {
             Side::Gateway => message::yes(),
             Side::Outbound | Side::Inbound => message::no(),
         },
         forward_client_cert_details: key.side.forward_certificate().into(),
         set_current_client_cert_details: key.side.certificate_details(),
-        normalize_path: message::yes(),
-        path_with_escaped_slashes_action: hcm::PathWithEscapedSlashesAction::KeepUnchanged.into(),
+        normalize_path: Some(pb::BoolValue {
+            value: paths >= PathNormalization::Base,
+        }),
+        merge_slashes: paths >= PathNormalization::MergeSlashes,
+        path_with_escaped_slashes_action: match paths {
+            PathNormalization::DecodeAndMergeSlashes => Escaped::UnescapeAndForward,
+            _ => Escaped::KeepUnchanged,
+        }
+        .into(),
         upgrade_configs: vec![hcm::UpgradeConfig {
             upgrade_type: "websocket".to_owned(),
             ..Default::default()

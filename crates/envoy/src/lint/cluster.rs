@@ -21,6 +21,8 @@ pub(crate) fn cluster(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     match DiscoveryType::try_from(kind) {
         Ok(DiscoveryType::Eds) => discovered(cluster),
         Ok(DiscoveryType::OriginalDst) => original_destination(cluster),
+        // Envoy resolves these names.
+        Ok(DiscoveryType::StrictDns | DiscoveryType::LogicalDns) => Ok(()),
         _ => cluster.load_assignment.as_ref().map_or(Ok(()), assignment),
     }
 }

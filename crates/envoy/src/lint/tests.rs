@@ -8,6 +8,9 @@ use prost::Message;
 use serde_json::Value;
 
 use super::*;
+use model::Mesh;
+
+use crate::filter::Handling;
 use crate::finding::Refusal;
 use crate::fixtures::{at, host, ip};
 use crate::render::to_json;
@@ -119,7 +122,7 @@ fn tcp_listener(names: &[&[&str]], addresses: &[&[&str]]) -> pb::listener::Liste
         }),
         filters: vec![filter::tcp(&filter::TcpKey {
             cluster: names::BLACK_HOLE,
-            access_log: None,
+            handling: Handling::new(&Mesh::default(), None),
         })],
         ..Default::default()
     };
@@ -180,7 +183,7 @@ fn with_hosts(hosts: Vec<pb::route::VirtualHost>) -> BTreeMap<(Kind, String), Va
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
         routes: "80".into(),
         grpc_web: false,
-        access_log: None,
+        handling: Handling::new(&Mesh::default(), None),
     });
     let routes = pb::route::RouteConfiguration {
         name: "80".into(),

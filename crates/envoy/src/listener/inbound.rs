@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use model::{Hostname, Protocol};
 
 use super::{chain, listener, to_port};
-use crate::filter::{self, HttpKey, Routes, Side, TcpKey};
+use crate::filter::{self, Handling, HttpKey, Routes, Side, TcpKey};
 use crate::{message, names, pb, route};
 
 /// All that the handling of one port of a workload depends on.
@@ -18,7 +18,7 @@ pub(crate) struct PortKey<'a> {
     /// The service, if the workload belongs to one.
     pub(crate) host: Option<&'a Hostname>,
     pub(crate) protocol: Protocol,
-    pub(crate) access_log: Option<&'a str>,
+    pub(crate) handling: Handling<'a>,
 }
 
 /// `<address>_<port>`: takes what arrives at the workload's address; bound, or handed connections
@@ -28,7 +28,8 @@ pub(crate) fn build(key: &PortKey<'_>, address: IpAddr, bind: bool) -> pb::liste
     let filter = filter(key, &name);
     let address = SocketAddr::new(address, key.target);
     let chain = chain(name.clone(), None, filter);
-    let mut listener = listener(name, address, pb::core::TrafficDirection::Inbound, [chain]);
+    let direction = pb::core::TrafficDirection::Inbound;
+    let mut listener = listener(name, address, direction, [chain], key.handling);
     if !bind {
         listener.bind_to_port = message::no();
     }
@@ -50,11 +51,11 @@ fn filter(key: &PortKey<'_>, listener: &str) -> pb::listener::Filter {
             listener,
             routes: Routes::Inline(Box::new(route::inbound(key, cluster))),
             grpc_web: key.protocol == Protocol::GrpcWeb,
-            access_log: key.access_log,
+            handling: key.handling,
         }),
         false => filter::tcp(&TcpKey {
             cluster: &cluster,
-            access_log: key.access_log,
+            handling: key.handling,
         }),
     }
 }

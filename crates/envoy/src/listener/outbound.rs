@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::{chain, listener, to_address};
-use crate::filter::{self, HttpKey, Routes, Side, TcpKey};
+use crate::filter::{self, Handling, HttpKey, Routes, Side, TcpKey};
 use crate::{message, names, pb};
 
 /// Where server-speaks-first protocols share a port with TLS, the proxy must not wait for a client
@@ -27,7 +27,7 @@ pub(crate) struct OutboundKey<'a> {
     pub(crate) tcp: Vec<TcpChain>,
     /// The cluster of connections that nothing matches; `None` closes them.
     pub(crate) unmatched: Option<&'a str>,
-    pub(crate) access_log: Option<&'a str>,
+    pub(crate) handling: Handling<'a>,
 }
 
 /// The HTTP services of a port.
@@ -69,6 +69,7 @@ pub(crate) fn build(key: &OutboundKey<'_>) -> pb::listener::Listener {
         key.address,
         pb::core::TrafficDirection::Outbound,
         chains,
+        key.handling,
     );
     if !key.bind {
         listener.bind_to_port = message::no();
@@ -111,7 +112,7 @@ fn http_chain(key: &OutboundKey<'_>, http: &HttpPort, name: &str) -> pb::listene
         listener: name,
         routes: Routes::Discovered(http.routes.clone()),
         grpc_web: http.grpc_web,
-        access_log: key.access_log,
+        handling: key.handling,
     });
     chain(name.to_owned(), plaintext, filter)
 }
@@ -153,6 +154,6 @@ fn unmatched(key: &OutboundKey<'_>, cluster: &str) -> pb::listener::FilterChain 
 fn tcp(key: &OutboundKey<'_>, cluster: &str) -> pb::listener::Filter {
     filter::tcp(&TcpKey {
         cluster,
-        access_log: key.access_log,
+        handling: key.handling,
     })
 }

@@ -6,35 +6,36 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use model::OutboundPolicy;
+use model::{Mesh, OutboundPolicy};
 
 use super::inbound::{PortKey, port_chain};
 use super::{chain, listener, to_address, to_port};
 use crate::cluster::unknown_destination;
-use crate::filter::{self, TcpKey};
+use crate::filter::{self, Handling, TcpKey};
 use crate::{message, names, pb};
 
-pub(crate) const OUTBOUND_PORT: u16 = 15001;
-pub(crate) const INBOUND_PORT: u16 = 15006;
-/// Both, which no other listener of an intercepting proxy can have.
-pub(crate) const PORTS: [u16; 2] = [OUTBOUND_PORT, INBOUND_PORT];
+/// Both ports, which no other listener of an intercepting proxy can have.
+pub(crate) fn ports(mesh: &Mesh) -> [u16; 2] {
+    [mesh.outbound_port, mesh.inbound_port]
+}
 
 /// All that `virtualOutbound` depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OutboundKey<'a> {
+    pub(crate) port: u16,
     pub(crate) policy: OutboundPolicy,
     /// The workload's own address.
     pub(crate) own: Option<IpAddr>,
-    pub(crate) access_log: Option<&'a str>,
+    pub(crate) handling: Handling<'a>,
 }
 
 /// Hands connections to the listener of their destination, and takes those that have none.
 pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::listener::Listener {
-    let black_hole = || tcp(names::BLACK_HOLE, key.access_log);
+    let black_hole = || tcp(names::BLACK_HOLE, key.handling);
     // A connection to the port itself would be handed back to it for ever.
     let to_itself = chain(
         names::VIRTUAL_OUTBOUND_BLACK_HOLE.to_owned(),
-        to_port(OUTBOUND_PORT),
+        to_port(key.port),
         black_hole(),
     );
     // So would one to a port of the workload that no service declares: older rules redirect what
@@ -46,7 +47,7 @@ pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::listener::Listener {
     let to_unknown = chain(
         names::VIRTUAL_OUTBOUND_CATCH_ALL.to_owned(),
         None,
-        tcp(unknown_destination(key.policy), key.access_log),
+        tcp(unknown_destination(key.policy), key.handling),
     );
     let chains = [Some(to_itself), to_own, Some(to_unknown)];
     let name = names::VIRTUAL_OUTBOUND.to_owned();
@@ -55,26 +56,31 @@ pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::listener::Listener {
         use_original_dst: message::yes(),
         ..listener(
             name,
-            any_address(OUTBOUND_PORT),
+            any_address(key.port),
             direction,
             chains.into_iter().flatten(),
+            key.handling,
         )
     }
 }
 
 /// Takes what arrives at the workload, by port.
-pub(crate) fn inbound(ports: &[PortKey<'_>], access_log: Option<&str>) -> pb::listener::Listener {
+pub(crate) fn inbound(
+    own: u16,
+    ports: &[PortKey<'_>],
+    handling: Handling<'_>,
+) -> pb::listener::Listener {
     let black_hole = chain(
         names::VIRTUAL_INBOUND_BLACK_HOLE.to_owned(),
-        to_port(INBOUND_PORT),
-        tcp(names::BLACK_HOLE, access_log),
+        to_port(own),
+        tcp(names::BLACK_HOLE, handling),
     );
     let undeclared = chain(
         names::VIRTUAL_INBOUND.to_owned(),
         None,
-        tcp(names::INBOUND_PASSTHROUGH, access_log),
+        tcp(names::INBOUND_PASSTHROUGH, handling),
     );
-    let declared = ports.iter().filter(|port| port.target != INBOUND_PORT);
+    let declared = ports.iter().filter(|port| port.target != own);
     let chains: Vec<_> = std::iter::once(black_hole)
         .chain(declared.map(port_chain))
         .chain([undeclared])
@@ -85,7 +91,7 @@ pub(crate) fn inbound(ports: &[PortKey<'_>], access_log: Option<&str>) -> pb::li
         listener_filters: vec![filter::original_destination()],
         listener_filters_timeout: Some(message::duration(Duration::ZERO)),
         continue_on_listener_filters_timeout: true,
-        ..listener(name, any_address(INBOUND_PORT), direction, chains)
+        ..listener(name, any_address(own), direction, chains, handling)
     }
 }
 
@@ -93,9 +99,6 @@ fn any_address(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
 }
 
-fn tcp(cluster: &str, access_log: Option<&str>) -> pb::listener::Filter {
-    filter::tcp(&TcpKey {
-        cluster,
-        access_log,
-    })
+fn tcp(cluster: &str, handling: Handling<'_>) -> pb::listener::Filter {
+    filter::tcp(&TcpKey { cluster, handling })
 }

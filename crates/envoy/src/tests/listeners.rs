@@ -79,7 +79,7 @@ fn both_kinds_of_interception_rules_are_served() {
 #[test]
 fn an_outbound_http_listener_is_not_bound_and_discovers_its_routes() {
     let mut draft = bookinfo();
-    draft.mesh.access_log = Some("/dev/stdout".into());
+    draft.mesh.reporting = reporting("/dev/stdout");
     let rendered = render(&draft.world(), &web());
     let listener = rendered.get(Kind::Listener, "0.0.0.0_9080");
     assert_eq!(listener["bind_to_port"], false);

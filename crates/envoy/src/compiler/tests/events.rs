@@ -203,7 +203,11 @@ fn mesh() -> impl Strategy<Value = Mesh> {
         } else {
             OutboundPolicy::RegistryOnly
         },
-        access_log: log.then(|| "/dev/null".to_owned()),
+        reporting: if log {
+            reporting("/dev/null")
+        } else {
+            Reporting::default()
+        },
         connect_timeout: Duration::from_secs(seconds),
         ..Mesh::default()
     })

@@ -205,7 +205,7 @@ fn an_outbound_port_that_is_the_proxys_own_matters() {
 #[test]
 fn the_mesh_matters_to_all() {
     let mut other = bookinfo();
-    other.mesh.access_log = Some("/dev/stdout".into());
+    other.mesh.reporting = reporting("/dev/stdout");
     let proxies = [web(), named("edge", ingress(&[]))];
     assert_eq!(
         affected(bookinfo().world(), other.world(), &proxies),

@@ -1,0 +1,227 @@
+//! The mesh config file to the settings of the mesh.
+//!
+//! A value that cannot be used is told and leaves the default in force, for without a mesh config
+//! nothing would be served at all.
+
+mod format;
+mod provider;
+mod tracing;
+
+use api::istio::{MeshConfig, decode, mesh_config};
+use model::route::Retries;
+use model::{
+    AuthPolicy, Diagnostic, Mesh, ObjectRef, OutboundPolicy, PathNormalization, TlsVersion,
+};
+use serde_json::Value;
+
+use crate::codes;
+use crate::report::Report;
+
+const DEFAULT_STAYS: &str = "the default stays in force";
+
+/// Reads a mesh config into the settings that flags made. The document is the file's, as JSON.
+pub fn mesh(document: &Value, mut mesh: Mesh) -> (Mesh, Vec<Diagnostic>) {
+    let object = ObjectRef {
+        kind: "MeshConfig",
+        namespace: "".into(),
+        name: "mesh".into(),
+    };
+    let mut report = Report::new(object, None, "the mesh config has no effect");
+    if let Some(config) = decoded(document, &mut report) {
+        traffic(&config, &mut mesh, &mut report);
+        security(&config, &mut mesh, &mut report);
+        exports(config.clone(), &mut mesh);
+        provider::read(&config, &mut mesh, &mut report);
+        tracing::read(&config, &mut mesh, &mut report);
+    }
+    (mesh, report.into_diagnostics())
+}
+
+fn decoded(document: &Value, report: &mut Report) -> Option<MeshConfig> {
+    match decode::<MeshConfig>(document) {
+        Ok(decoded) => {
+            for field in decoded.ignored {
+                report.warn(
+                    codes::MESH_FIELD_IGNORED,
+                    own(&field),
+                    "this field of the mesh config changes nothing that proxies get",
+                    "the field has no effect; the rest of the mesh config has",
+                    "check its spelling; if it is right, it may stay",
+                );
+            }
+            Some(decoded.spec)
+        }
+        Err(error) => {
+            report.refuse(
+                codes::MESH_VALUE,
+                own(&error.field),
+                error.why,
+                "correct the field; the schema is that of Istio's MeshConfig",
+            );
+            None
+        }
+    }
+}
+
+/// The file has no `spec`.
+fn own(path: &str) -> &str {
+    path.strip_prefix("spec.").unwrap_or(path)
+}
+
+/// A value that cannot be used.
+fn refuse(report: &mut Report, field: &str, why: String, remedy: &str) {
+    report.leave_out(codes::MESH_VALUE, field, why, DEFAULT_STAYS, remedy);
+}
+
+/// One of the names that a field may have.
+fn choice<T: Copy>(
+    field: &str,
+    value: Option<&str>,
+    table: &[(&str, T)],
+    report: &mut Report,
+) -> Option<T> {
+    let value = value?;
+    let found = table.iter().find(|(name, _)| *name == value);
+    if found.is_none() {
+        let names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+        let why = format!("{value:?} is none of its values");
+        refuse(report, field, why, &format!("use {}", names.join(" or ")));
+    }
+    found.map(|(_, choice)| *choice)
+}
+
+fn traffic(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {
+    if let Some(timeout) = config.connect_timeout.filter(|timeout| !timeout.is_zero()) {
+        mesh.connect_timeout = timeout;
+    }
+    let mode = |mode: &Option<mesh_config::Mode>| mode.as_ref().and_then(|mode| mode.mode.clone());
+    let outbound = mode(&config.outbound_traffic_policy);
+    let table = [
+        ("ALLOW_ANY", OutboundPolicy::AllowAny),
+        ("REGISTRY_ONLY", OutboundPolicy::RegistryOnly),
+    ];
+    let field = "outboundTrafficPolicy.mode";
+    if let Some(policy) = choice(field, outbound.as_deref(), &table, report) {
+        mesh.outbound = policy;
+    }
+    let inbound = mode(&config.inbound_traffic_policy);
+    let table = [("LOCALHOST", true), ("PASSTHROUGH", false)];
+    let field = "inboundTrafficPolicy.mode";
+    if choice(field, inbound.as_deref(), &table, report) == Some(false) {
+        report.warn(
+            codes::MESH_FIELD_IGNORED,
+            field,
+            "proxies hand requests to 127.0.0.1, which needs no help from interception rules",
+            "LOCALHOST is in force",
+            "remove the field, or let applications listen on 127.0.0.1 or on all addresses",
+        );
+    }
+    paths(config, mesh, report);
+    ports(config, mesh, report);
+    if let Some(rate) = config.dns_refresh_rate.filter(|rate| !rate.is_zero()) {
+        mesh.dns_refresh = rate;
+    }
+    if let Some(timeout) = config.protocol_detection_timeout {
+        mesh.detection_timeout = timeout;
+    }
+    if let Some(enabled) = config.locality_lb_setting.as_ref().and_then(|s| s.enabled) {
+        mesh.locality_lb = enabled;
+    }
+    mesh.default_retries = config.default_http_retry_policy.as_ref().map(retries);
+}
+
+fn retries(policy: &mesh_config::RetryPolicy) -> Retries {
+    Retries {
+        attempts: policy.attempts.unwrap_or_default(),
+        per_try_timeout: policy.per_try_timeout,
+        retry_on: policy.retry_on.clone().filter(|on| !on.is_empty()),
+    }
+}
+
+fn paths(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {
+    let table = [
+        ("DEFAULT", PathNormalization::Base),
+        ("NONE", PathNormalization::None),
+        ("BASE", PathNormalization::Base),
+        ("MERGE_SLASHES", PathNormalization::MergeSlashes),
+        (
+            "DECODE_AND_MERGE_SLASHES",
+            PathNormalization::DecodeAndMergeSlashes,
+        ),
+    ];
+    let wanted = config.path_normalization.as_ref();
+    let wanted = wanted.and_then(|paths| paths.normalization.as_deref());
+    if let Some(paths) = choice("pathNormalization.normalization", wanted, &table, report) {
+        mesh.path_normalization = paths;
+    }
+}
+
+fn ports(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {
+    let outbound = config.proxy_listen_port.filter(|port| *port != 0);
+    let inbound = config.proxy_inbound_listen_port.filter(|port| *port != 0);
+    let outbound = outbound.unwrap_or(mesh.outbound_port);
+    let inbound = inbound.unwrap_or(mesh.inbound_port);
+    if outbound == inbound {
+        let why = format!("both directions would have the port {outbound}");
+        refuse(report, "proxyInboundListenPort", why, "use two ports");
+        return;
+    }
+    (mesh.outbound_port, mesh.inbound_port) = (outbound, inbound);
+}
+
+fn security(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {
+    if let Some(auto) = config.enable_auto_mtls {
+        mesh.auto_mtls = auto;
+    }
+    let table = [
+        ("NONE", AuthPolicy::None),
+        ("MUTUAL_TLS", AuthPolicy::MutualTls),
+    ];
+    if let Some(policy) = choice("authPolicy", config.auth_policy.as_deref(), &table, report) {
+        mesh.auth_policy = policy;
+    }
+    let table = [
+        ("TLS_AUTO", TlsVersion::V1_2),
+        ("TLSV1_2", TlsVersion::V1_2),
+        ("TLSV1_3", TlsVersion::V1_3),
+    ];
+    let tls = config.mesh_mtls.as_ref();
+    let tls = tls.and_then(|tls| tls.min_protocol_version.as_deref());
+    if let Some(version) = choice("meshMTLS.minProtocolVersion", tls, &table, report) {
+        mesh.min_tls = version;
+    }
+    let table = [("DO_NOT_UPGRADE", false), ("UPGRADE", true)];
+    let upgrade = config.h2_upgrade_policy.as_deref();
+    if let Some(upgrade) = choice("h2UpgradePolicy", upgrade, &table, report) {
+        mesh.upgrade_h2 = upgrade;
+    }
+    let root = config.root_namespace.as_deref();
+    if let Some(root) = root.filter(|root| !root.is_empty()) {
+        mesh.root_namespace = root.into();
+    }
+    let domain = config.trust_domain.as_deref();
+    if let Some(domain) = domain.filter(|domain| !domain.is_empty()) {
+        mesh.trust_domain = domain.into();
+    }
+}
+
+fn exports(config: MeshConfig, mesh: &mut Mesh) {
+    let put = |default: &mut Vec<std::sync::Arc<str>>, wanted: Vec<String>| {
+        if !wanted.is_empty() {
+            *default = wanted.into_iter().map(Into::into).collect();
+        }
+    };
+    let exports = &mut mesh.default_exports;
+    put(&mut exports.services, config.default_service_export_to);
+    put(
+        &mut exports.virtual_services,
+        config.default_virtual_service_export_to,
+    );
+    put(
+        &mut exports.destination_rules,
+        config.default_destination_rule_export_to,
+    );
+}
+
+#[cfg(test)]
+mod tests;
