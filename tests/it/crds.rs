@@ -28,9 +28,10 @@ fn every_definition_is_a_known_kind_in_its_scope() {
             "Namespaced"
         };
         assert_eq!(spec["scope"], scope, "{name}");
+        assert_eq!(spec["names"]["plural"], kind.plural());
         assert_eq!(
             definition["metadata"]["name"],
-            format!("{}.{group}", spec["names"]["plural"].as_str().unwrap())
+            format!("{}.{group}", kind.plural())
         );
     }
 }

@@ -3,6 +3,7 @@
 //! Names are Pilot's, so that the launch lines of old installations work; each has a kebab-case
 //! alias. [`crate::Config`] is where they get their meaning.
 
+mod kube;
 mod marathon;
 mod naming;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+pub(crate) use self::kube::KubeArgs;
 pub(crate) use self::marathon::MarathonArgs;
 use self::naming::NamingArgs;
 
@@ -82,9 +84,8 @@ pub struct Args {
     #[arg(long, alias = "config-dir", value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
 
-    /// Access to a kube-apiserver. Accepted for old launch lines; the apiserver is not read yet.
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    pub kube: KubeArgs,
 
     /// The mesh config file; the default place may be empty.
     #[arg(

@@ -1,5 +1,6 @@
 //! What the flags mean: checked once, then passed down as values.
 
+mod kube;
 mod marathons;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use reqwest::Url;
 use serde_json::Value;
 use watch::marathon;
 
+pub use self::kube::KubeOptions;
 pub use self::marathons::NamedOptions;
 use crate::Args;
 
@@ -28,6 +30,8 @@ pub struct Config {
     /// Where the last good lists are kept.
     pub snapshot: Option<PathBuf>,
     pub directory: Option<PathBuf>,
+    /// Where Istio objects come from, besides the directory.
+    pub kube: Option<KubeOptions>,
     pub debounce_after: Duration,
     pub debounce_max: Duration,
     pub drain_time: Duration,
@@ -40,7 +44,7 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error(
-        "there is nothing to serve: give --mesosMaster URL, --marathon NAME=URL, or --configDir DIR"
+        "there is nothing to serve: give --mesosMaster URL, --marathon NAME=URL, --kubeconfig FILE, --kubeAPI URL, or --configDir DIR"
     )]
     NoSource,
     #[error(
@@ -53,6 +57,8 @@ pub enum ConfigError {
         "Marathon cannot be reached with these flags: {0}. Correct --mesosMaster, --marathon or --marathonCaFile and the like"
     )]
     Marathon(#[from] marathon::BuildError),
+    #[error("--kubeAPI cannot be used: {0}")]
+    KubeApi(String),
     #[error("--marathon {0} is given twice, or has a name that another source has: choose another")]
     MarathonName(String),
     #[error(
@@ -84,6 +90,7 @@ impl Config {
             marathons: Vec::new(),
             snapshot: None,
             directory: None,
+            kube: None,
             debounce_after: Duration::from_millis(20),
             debounce_max: Duration::from_secs(1),
             drain_time: Duration::from_secs(2),
@@ -107,7 +114,8 @@ impl TryFrom<Args> for Config {
 
     fn try_from(args: Args) -> Result<Config, ConfigError> {
         let marathons = marathons::read(&args)?;
-        if marathons.is_empty() && args.config_dir.is_none() {
+        let kube = kube::read(&args.kube)?;
+        if marathons.is_empty() && args.config_dir.is_none() && kube.is_none() {
             return Err(ConfigError::NoSource);
         }
         let (mesh, findings) = mesh(&args)?;
@@ -122,6 +130,7 @@ impl TryFrom<Args> for Config {
             warnings: warnings(&args),
             limits: limits(&args),
             directory: args.config_dir,
+            kube,
             debounce_after: args.debounce_after,
             debounce_max: args.debounce_max.max(args.debounce_after),
             drain_time: args.drain_time,
@@ -201,12 +210,6 @@ fn mesh_config(path: &Path) -> Result<Value, ConfigError> {
 
 fn warnings(args: &Args) -> Vec<String> {
     let mut warnings = Vec::new();
-    if let Some(path) = &args.kubeconfig {
-        warnings.push(format!(
-            "--kubeconfig {} is accepted, but the apiserver is not read yet: Istio objects come from --configDir",
-            path.display()
-        ));
-    }
     if args.secure_grpc_addr.is_some() {
         warnings.push("--secureGrpcAddr is accepted, but TLS is not served yet: proxies connect to --grpcAddr".into());
     }
@@ -253,7 +256,33 @@ mod tests {
             "http://master.mesos:8080/"
         );
         assert_eq!(config.mesh.domain, "marathon.slave.mesos");
-        assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+        let path = "/mnt/mesos/sandbox/kubeconfig".into();
+        let kube = config.kube.unwrap();
+        assert_eq!(kube.access, watch::kube::Access::Kubeconfig(path));
+        assert!(kube.install && kube.events);
+        assert_eq!(config.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_apiserver_has_urls_or_a_kubeconfig() {
+        let kube = |line: &str| config(line).unwrap().kube.unwrap();
+        let urls = ["http://a:8080", "https://b"].map(str::to_owned).into();
+        assert_eq!(
+            kube("--kubeAPI http://a:8080,https://b --kubeTokenFile /t").access,
+            watch::kube::Access::Urls {
+                urls,
+                token_file: Some("/t".into()),
+                ca_file: None
+            }
+        );
+        let inside = kube("--kube-api in-cluster --installCRDs=false --kubeEvents=false");
+        assert_eq!(inside.access, watch::kube::Access::InCluster);
+        assert!(!inside.install && !inside.events);
+        assert!(!kube("--kubeconfig /k --disable-install-crds").install);
+        assert!(matches!(
+            config("--kubeAPI in-cluster,http://a"),
+            Err(ConfigError::KubeApi(_))
+        ));
     }
 
     #[test]

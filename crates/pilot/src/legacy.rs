@@ -15,7 +15,6 @@ const FLAGS: &[(&str, bool)] = &[
     ("consulserverURL", true),
     ("ctrlz_address", true),
     ("ctrlz_port", true),
-    ("disable-install-crds", false),
     ("discovery_cache", false),
     ("keepaliveInterval", true),
     ("keepaliveMaxServerConnectionAge", true),

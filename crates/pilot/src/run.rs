@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use ::watch::kube::{Kube, Servers};
 
 use crate::Config;
 use crate::fleet::Fleet;
@@ -66,6 +67,10 @@ pub async fn start(config: Config) -> Result<Running> {
     for warning in &config.warnings {
         warn!("{warning}");
     }
+    let kube = match &config.kube {
+        Some(options) => Some(options.access.connect().await?),
+        None => None,
+    };
     let sockets = Sockets::bind(&config)?;
     let (http, grpc) = (sockets.http.local_addr()?, sockets.grpc.local_addr()?);
     let monitoring = sockets
@@ -75,7 +80,7 @@ pub async fn start(config: Config) -> Result<Running> {
         .transpose()?;
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    spawn(&config, sockets, &mut tasks, &shutdown)?;
+    spawn(&config, kube, sockets, &mut tasks, &shutdown)?;
     info!(%http, %grpc, "serving");
     Ok(Running {
         http,
@@ -89,12 +94,14 @@ pub async fn start(config: Config) -> Result<Running> {
 
 fn spawn(
     config: &Config,
+    kube: Option<Servers>,
     sockets: Sockets,
     tasks: &mut JoinSet<Stopped>,
     shutdown: &CancellationToken,
 ) -> Result<()> {
     let fleet = Fleet::default();
-    let sources = Sources::start(config, tasks, shutdown)?;
+    let kube = kube.map(|servers| Kube::new(servers, "kube"));
+    let sources = Sources::start(config, kube, tasks, shutdown)?;
     let (waiting, still_waiting) = watch::channel(sources.ids());
     let settings = Settings {
         mesh: config.mesh.clone(),

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use watch::directory::Directory;
+use watch::kube::Kube;
 use watch::marathon::Marathon;
 use watch::snapshot::{Keeper, Restored, Snapshot};
 use watch::{State, Status};
@@ -38,6 +39,7 @@ pub(crate) struct States {
 impl Sources {
     pub(crate) fn start(
         config: &Config,
+        kube: Option<Kube>,
         tasks: &mut JoinSet<Stopped>,
         shutdown: &CancellationToken,
     ) -> Result<Sources, ConfigError> {
@@ -51,6 +53,12 @@ impl Sources {
                 tasks,
                 shutdown.clone(),
             ));
+        }
+        if let Some(kube) = kube {
+            let (sender, shutdown) = (sender.clone(), shutdown.clone());
+            states
+                .sources
+                .push(start_kube(kube, sender, tasks, shutdown));
         }
         for marathon in &config.marathons {
             let known = snapshot
@@ -119,6 +127,20 @@ fn start_directory(
     state
 }
 
+fn start_kube(
+    source: Kube,
+    updates: mpsc::Sender<Update>,
+    tasks: &mut JoinSet<Stopped>,
+    shutdown: CancellationToken,
+) -> channel::Receiver<Status> {
+    let (status, state) = channel::channel(source.status());
+    tasks.spawn(async move {
+        source.run(updates, status, shutdown).await;
+        "the apiserver source"
+    });
+    state
+}
+
 fn start_marathon(
     source: Marathon,
     updates: mpsc::Sender<Update>,
@@ -172,6 +194,9 @@ fn pending(status: &Status) -> Pending {
     };
     let remedy = match &*status.name {
         "directory" => "check that the directory of --configDir exists and can be read",
+        "kube" => {
+            "check that the apiserver runs and that --kubeconfig or --kubeAPI leads to it; proxies keep what they have meanwhile"
+        }
         _ => {
             "check that Marathon runs and that --mesosMaster or --marathon has its base URL; proxies keep what they have meanwhile"
         }

@@ -10,5 +10,9 @@ pub const DUPLICATE: &str = "PH0103";
 pub const FOREIGN_KIND: &str = "PH0104";
 /// A file or directory that cannot be read.
 pub const UNREADABLE: &str = "PH0105";
+/// An object of the apiserver whose spec cannot be read.
+pub const UNDECODABLE_OBJECT: &str = "PH0111";
+/// A kind that the apiserver does not let us read.
+pub const KIND_FORBIDDEN: &str = "PH0112";
 /// An app or pod of Marathon that cannot be decoded.
 pub const UNDECODABLE_WORKLOAD: &str = "PH0201";

@@ -34,7 +34,6 @@ fn discovery(block: &Block, marathon: &str) -> Command {
             "--mesosMaster",
             marathon,
         ])
-        .args(["--kubeconfig", "/etc/istio/kube/config"])
         // The log has to be what operators see.
         .env_remove("RUST_LOG")
         .stdout(Stdio::piped())
@@ -107,7 +106,6 @@ async fn the_old_launch_line_serves_an_envoy_and_ends_cleanly() {
     let (code, log) = terminated(process).await;
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("--resync") && log.contains("ignored"), "{log}");
-    assert!(log.contains("--kubeconfig"), "{log}");
     assert!(
         !log.contains("ending it now"),
         "streams ended by themselves: {log}"

@@ -85,6 +85,20 @@ impl Kind {
         self.row().1
     }
 
+    /// All kinds.
+    pub fn all() -> impl ExactSizeIterator<Item = Kind> {
+        TABLE.iter().map(|(kind, _, _)| *kind)
+    }
+
+    /// The word in the paths of an apiserver, and before the group in the name of the definition.
+    pub fn plural(self) -> String {
+        let word = self.name().to_ascii_lowercase();
+        match word.strip_suffix('y') {
+            Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+            _ => format!("{word}s"),
+        }
+    }
+
     /// Whether objects of this kind live outside of namespaces.
     pub fn is_cluster_scoped(self) -> bool {
         matches!(self, Kind::MeshPolicy | Kind::ClusterRbacConfig)

@@ -52,7 +52,7 @@ pub(super) fn read(args: &Args) -> Result<Vec<NamedOptions>, ConfigError> {
     if marathons.is_empty() && !args.registries.is_empty() {
         return Err(ConfigError::NoMarathon);
     }
-    let mut names = BTreeSet::from([DIRECTORY]);
+    let mut names = BTreeSet::from([DIRECTORY, super::kube::SOURCE]);
     if let Some(twice) = marathons.iter().find(|m| !names.insert(&m.name)) {
         return Err(ConfigError::MarathonName(twice.name.clone()));
     }

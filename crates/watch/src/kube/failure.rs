@@ -1,0 +1,140 @@
+//! Why a request to an apiserver failed, in words that say what to do.
+
+use std::error::Error as _;
+
+use ::kube::Error;
+
+/// The end of a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Nobody answered, or not in time, or the server says that it cannot.
+    #[error("{url} is away: {why}")]
+    Away { url: String, why: String },
+    /// The server answered no.
+    #[error("{url} answered {code}: {why}")]
+    Refused { url: String, code: u16, why: String },
+    /// The server answered what we cannot read.
+    #[error("the answer of {url} cannot be read: {why}")]
+    Undecodable { url: String, why: String },
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(super) fn away(url: &str, why: impl Into<String>) -> Failure {
+        Failure::Away {
+            url: url.to_owned(),
+            why: why.into(),
+        }
+    }
+
+    pub(super) fn undecodable(url: &str, error: &serde_json::Error) -> Failure {
+        Failure::Undecodable {
+            url: url.to_owned(),
+            why: error.to_string(),
+        }
+    }
+
+    pub(super) fn refused(url: &str, code: u16, why: impl Into<String>) -> Failure {
+        match code {
+            // Overloaded, shutting down, or without its etcd: another may do better.
+            429 | 500.. => Failure::away(url, format!("{code} {}", why.into())),
+            _ => Failure::Refused {
+                url: url.to_owned(),
+                code,
+                why: why.into(),
+            },
+        }
+    }
+
+    pub(super) fn from_error(url: &str, error: &Error) -> Failure {
+        match error {
+            Error::Api(status) => Failure::refused(url, status.code, status.message.trim()),
+            Error::Auth(error) => {
+                Failure::refused(url, 401, format!("who we are cannot be told: {error}"))
+            }
+            other => Failure::away(url, causes(other)),
+        }
+    }
+
+    /// The HTTP status with which the server said no.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Failure::Refused { code, .. } => Some(*code),
+            Failure::Away { .. } | Failure::Undecodable { .. } => None,
+        }
+    }
+
+    /// The version that we asked for is too old: everything must be listed again.
+    pub(super) fn is_expired(&self) -> bool {
+        self.code() == Some(410)
+    }
+
+    /// No such path, or no such object.
+    pub fn is_missing(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    /// We may not.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self.code(), Some(401 | 403))
+    }
+
+    /// Somebody else was first.
+    pub fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self, Failure::Away { .. })
+    }
+
+    /// What an operator can do; empty if waiting is right.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self {
+            Failure::Away { .. } => {
+                "check that the apiserver and its etcd run, and the address in --kubeconfig or --kubeAPI"
+            }
+            Failure::Refused { code: 401, .. } => {
+                "correct the credentials in the kubeconfig, or the file of --kubeTokenFile"
+            }
+            Failure::Refused { code: 403, .. } => {
+                "grant our user the rules of config/kubernetes/rbac.yaml"
+            }
+            Failure::Refused { .. } => "see the log of the apiserver if this lasts",
+            Failure::Undecodable { .. } => {
+                "check that the URL leads to an apiserver and not to a login page or another server"
+            }
+        }
+    }
+}
+
+/// An error with its causes, each told once.
+fn causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_cannot_is_away_and_one_that_will_not_has_refused() {
+        for code in [429, 500, 503, 504] {
+            assert!(Failure::refused("u", code, "").is_away(), "{code}");
+        }
+        let refused = |code| Failure::refused("u", code, "x");
+        assert!(refused(410).is_expired() && refused(404).is_missing());
+        assert!(refused(403).is_forbidden() && refused(401).is_forbidden());
+        assert!(refused(409).is_conflict() && !refused(409).is_away());
+    }
+}
