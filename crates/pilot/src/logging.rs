@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 use crate::args::LogFormat;
 
 /// Our own crates at `info`, foreign ones at `warn`; `RUST_LOG` overrides.
-const DEFAULT_FILTER: &str = "warn,pilothouse=info,pilot=info,watch=info,index=info,envoy=info,xds=info,admin=info,demo=info";
+/// kube_client tells every failed request as an error; the source tells the same once.
+const DEFAULT_FILTER: &str = "warn,kube_client=off,pilothouse=info,pilot=info,watch=info,index=info,envoy=info,xds=info,admin=info,demo=info";
 
 /// Starts logging. A second call is ignored, so that tests may call it freely.
 pub fn init(format: LogFormat) {

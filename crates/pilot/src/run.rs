@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::watch::kube::{Kube, Servers};
 use anyhow::{Context, Result, bail};
 use index::{Index, Settings};
 use tokio::net::{TcpListener, TcpSocket};
@@ -11,7 +12,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use ::watch::kube::{Kube, Servers};
 
 use crate::Config;
 use crate::fleet::Fleet;

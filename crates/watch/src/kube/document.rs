@@ -80,11 +80,15 @@ impl<'a> Document<'a> {
     }
 
     /// The object, or why its spec cannot be read.
-    pub(super) fn object(self, key: ObjectKey, api_version: &Arc<str>) -> Result<Object, Problem> {
+    pub(super) fn object(
+        self,
+        key: ObjectKey,
+        api_version: &Arc<str>,
+    ) -> Result<Object, Box<Problem>> {
         let spec = self.spec.map_or("null", RawValue::get);
         match serde_json::from_str(spec) {
             Ok(spec) => Ok(self.with(key, api_version.clone(), spec)),
-            Err(error) => Err(undecodable(key, &error)),
+            Err(error) => Err(Box::new(undecodable(key, &error))),
         }
     }
 
@@ -124,7 +128,7 @@ mod tests {
             "managedFields": [{"manager": "kubectl", "fieldsV1": {}}]},
         "spec": {"selector": {"istio": "x"}}, "status": {"conditions": []}}"#;
 
-    fn object(text: &str) -> Result<Object, Problem> {
+    fn object(text: &str) -> Result<Object, Box<Problem>> {
         let document = Document::parse(text).unwrap();
         let key = document.key(Kind::Gateway);
         document.object(key, &"networking.istio.io/v1".into())

@@ -111,8 +111,9 @@ impl Failure {
 
 /// An error with its causes, each told once.
 fn causes(error: &Error) -> String {
-    let mut text = error.to_string();
     let mut source = error.source();
+    // Its own words name only the layer of the client; the causes tell what happened.
+    let mut text = source.map_or_else(|| error.to_string(), ToString::to_string);
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {

@@ -9,14 +9,14 @@ use api::istio::{Object, ObjectKey, Problem};
 #[derive(Default)]
 pub(super) struct Ledger {
     digests: BTreeMap<ObjectKey, u64>,
-    problems: BTreeMap<ObjectKey, Problem>,
+    problems: BTreeMap<ObjectKey, Box<Problem>>,
 }
 
 /// One object as it was read; `None` if its content is what was told already.
 pub(super) struct Read {
     pub(super) key: ObjectKey,
     pub(super) digest: u64,
-    pub(super) object: Option<Result<Object, Problem>>,
+    pub(super) object: Option<Result<Object, Box<Problem>>>,
 }
 
 /// What a list or a change makes different.
@@ -39,7 +39,7 @@ impl Ledger {
     }
 
     pub(super) fn problems(&self) -> Vec<Problem> {
-        self.problems.values().cloned().collect()
+        self.problems.values().map(|p| (**p).clone()).collect()
     }
 
     /// A complete list replaces everything.
