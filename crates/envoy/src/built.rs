@@ -45,6 +45,11 @@ impl Built {
         Built::checked(Kind::Listener, &listener.name, listener, verdict)
     }
 
+    pub(crate) fn secret(secret: &pb::tls::Secret) -> Built {
+        // Its parts are valid by construction.
+        Built::checked(Kind::Secret, &secret.name, secret, Ok(()))
+    }
+
     pub(crate) fn resource(self) -> Option<Resource> {
         Some(Resource {
             kind: self.kind,

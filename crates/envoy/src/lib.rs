@@ -36,6 +36,7 @@ mod registry;
 pub mod render;
 mod reporting;
 mod route;
+mod tls;
 mod wire;
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod proxy;
 pub mod reporting;
 pub mod route;
 pub mod service;
+pub mod tls;
 pub mod visibility;
 pub mod world;
 

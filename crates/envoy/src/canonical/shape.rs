@@ -253,6 +253,10 @@ canonical! {
     pb::previous_hosts::PreviousHostsPredicate => None,
     pb::request_id::UuidRequestIdConfig => None,
     pb::router::Router => None,
+    pb::tls::DownstreamTlsContext => None,
+    pb::tls::UpstreamTlsContext => None,
+    // Only secrets of another type than ours hold a map.
+    pb::tls::Secret => None,
     pb::tls_inspector::TlsInspector => None,
     pb::trace::ZipkinConfig => None,
     pb::upstream_http::HttpProtocolOptions => None,
