@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("demo", &["pilot", "simulator"]),
     ("rig", &["demo", "simulator"]),
+    ("analysis", &["api", "model", "watch", "index", "envoy"]),
     (
         "cli",
         &[
@@ -31,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "xds",
             "admin",
             "pilot",
+            "analysis",
             "demo",
             "rig",
             "simulator",
@@ -47,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "xds",
             "admin",
             "pilot",
+            "analysis",
             "demo",
             "rig",
             "simulator",

@@ -16,10 +16,11 @@ mod yaml;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::event::{Change, Event, SourceId, Update};
-use api::istio::Problem;
+use api::istio::{Object, Problem};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +63,19 @@ struct Running {
     synced: bool,
     /// All files were gone at the last look.
     emptied: bool,
+}
+
+/// What files with these names and texts say, as a directory of them would tell it.
+pub fn read<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> (Vec<Object>, Vec<Problem>) {
+    let mut ledger = Ledger::default();
+    for (name, text) in files {
+        let name: Arc<str> = name.into();
+        let parsed = parse::file(&name, text);
+        ledger.read(name, parsed);
+    }
+    (ledger.objects(), ledger.problems())
 }
 
 // === impl Timing ===

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
-use demo::bootstrap::{Bootstrap, Role};
+use demo::bootstrap::{Bootstrap, Interception, Role};
 use demo::{AdsMode, Block, TaskAddresses};
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::config::core::v3::Node;
@@ -94,7 +94,8 @@ pub(super) fn node(role: Role, task: &TaskView, block: &Block) -> Node {
     };
     let bootstrap = Bootstrap {
         role,
-        addresses: TaskAddresses::of(container).unwrap(),
+        address: container,
+        interception: Interception::Addresses(TaskAddresses::of(container).unwrap()),
         instance_id: task.instance_id.clone(),
         task_id: task.id.clone(),
         app_id: task.run_spec_id.clone(),
