@@ -4,6 +4,7 @@
 //! its `spec` is still plain JSON. [`decode`] turns the spec into a typed kind, keeps the path of
 //! every field that it does not know, and names the path of the field that it cannot read.
 
+mod connection;
 mod decode;
 mod destination_rule;
 mod duration;
@@ -15,6 +16,7 @@ mod scalar;
 mod string_match;
 mod virtual_service;
 
+pub use connection::{ConnectionDestination, TcpMatch, TcpRoute, TlsMatch, TlsRoute};
 pub use decode::{DecodeError, Decoded, decode};
 pub use destination_rule::{DestinationRule, Subset};
 pub use duration::parse_duration;

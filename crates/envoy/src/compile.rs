@@ -1,5 +1,6 @@
 //! The walk over a World, for one proxy.
 
+mod chains;
 mod listeners;
 mod output;
 mod ports;
@@ -16,7 +17,6 @@ use crate::Kind;
 use crate::built::Built;
 use crate::registry::{Registry, connect_timeout};
 use crate::reporting::Told;
-use crate::route::Caller;
 use crate::{cluster, collector};
 
 pub(crate) use output::Output;
@@ -84,15 +84,8 @@ pub(crate) fn black_hole(registry: &Registry) -> Built {
 
 fn outbound(registry: &Registry, proxy: &Proxy, output: &mut Output, buffer: &mut Vec<u8>) {
     let told = Told::of(&registry.world, proxy);
-    let asking = Asking {
-        capture: proxy.capture,
-        agent: proxy.agent,
-        reporting: told.as_client(),
-    };
-    let caller = Caller::Workload {
-        labels: &proxy.labels,
-        namespace: &proxy.namespace,
-    };
+    let asking = sidecar::asking(proxy, &told);
+    let caller = asking.caller;
     for built in sidecar::clusters(registry) {
         output.add(built);
     }

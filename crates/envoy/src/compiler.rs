@@ -33,11 +33,11 @@ use model::{ChangeSet, Diagnostic, Gateway, ObjectRef, Proxy, Role, World};
 use crate::Kind;
 use crate::compile::{own, sidecar};
 use crate::registry::Registry;
-use crate::route::Source;
 
 pub use plan::Plan;
 pub use set::{SetChange, SetKey};
 
+use plan::Asked;
 use redo::Redo;
 use sets::Sets;
 use touched::Touched;
@@ -64,7 +64,7 @@ struct Latest {
     /// Gateways that changed, as they were and as they are.
     gateways: Vec<Arc<Gateway>>,
     /// What routes asked of callers before.
-    sources: BTreeSet<Source>,
+    asked: Asked,
 }
 
 // === impl Compiler ===
@@ -102,7 +102,7 @@ impl Compiler {
         self.latest = Latest {
             ports: touched.listeners,
             gateways: touched.gateways,
-            sources: old.routes().sources().clone(),
+            asked: Asked::of(&old),
         };
         self.sets.take_news()
     }
@@ -181,11 +181,11 @@ impl Compiler {
             }
             Role::Sidecar => {
                 let contested = sidecar::contested(&self.registry.world.mesh, proxy);
-                let now = self.registry.routes().sources();
+                let now = Asked::of(&self.registry);
                 contested
                     .iter()
                     .any(|port| self.latest.ports.contains(port))
-                    || plan::class(proxy, now) != plan::class(proxy, &self.latest.sources)
+                    || now.classes(proxy) != self.latest.asked.classes(proxy)
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Filters: what a listener does with a connection.
 
 pub(crate) mod access_log;
+mod connection;
 mod handling;
 mod http;
 mod tracing;
 
+pub(crate) use connection::{Forward, connection};
 pub(crate) use handling::Handling;
 pub(crate) use http::{HttpKey, Routes, Side, http};
 
@@ -38,6 +40,12 @@ pub(crate) fn tcp(key: &TcpKey<'_>) -> pb::listener::Filter {
 pub(crate) fn tls_inspector() -> pb::listener::ListenerFilter {
     let config = pb::tls_inspector::TlsInspector::default();
     listener("envoy.filters.listener.tls_inspector", &config)
+}
+
+/// Finds out whether a connection begins with an HTTP request.
+pub(crate) fn http_inspector() -> pb::listener::ListenerFilter {
+    let config = pb::http_inspector::HttpInspector::default();
+    listener("envoy.filters.listener.http_inspector", &config)
 }
 
 /// Restores the destination that a connection had before it was redirected to the proxy.

@@ -62,10 +62,18 @@ fn chain(
     condition: Option<pb::listener::FilterChainMatch>,
     filter: pb::listener::Filter,
 ) -> pb::listener::FilterChain {
+    chain_of(name, condition, vec![filter])
+}
+
+fn chain_of(
+    name: String,
+    condition: Option<pb::listener::FilterChainMatch>,
+    filters: Vec<pb::listener::Filter>,
+) -> pb::listener::FilterChain {
     pb::listener::FilterChain {
         name,
         filter_chain_match: condition,
-        filters: vec![filter],
+        filters,
         ..Default::default()
     }
 }

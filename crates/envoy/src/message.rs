@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use model::Cidr;
 use prost::Name;
 
 use crate::canonical::{self, Canonical};
@@ -61,6 +62,13 @@ pub(crate) fn single_address(ip: IpAddr) -> pb::core::CidrRange {
     pb::core::CidrRange {
         address_prefix: ip.to_string(),
         prefix_len: number(if ip.is_ipv4() { 32 } else { 128 }),
+    }
+}
+
+pub(crate) fn range(subnet: Cidr) -> pb::core::CidrRange {
+    pb::core::CidrRange {
+        address_prefix: subnet.address().to_string(),
+        prefix_len: number(subnet.length().into()),
     }
 }
 

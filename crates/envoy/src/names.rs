@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use model::Hostname;
+use model::{Cidr, Hostname};
 
 /// Where connections go that must go nowhere.
 pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
@@ -64,13 +64,23 @@ pub(crate) fn listener(address: IpAddr, port: u16) -> String {
 }
 
 /// `db.marathon.slave.mesos_443`: the filter chain of a server name.
-pub(crate) fn server_name_chain(host: &Hostname, port: u16) -> String {
-    format!("{host}_{port}")
+pub(crate) fn server_name_chain(name: &Hostname, port: u16) -> String {
+    format!("{name}_{port}")
 }
 
-/// The same, for connections to one address.
-pub(crate) fn server_name_chain_at(chain: &str, address: IpAddr) -> String {
-    format!("{chain}_{address}")
+/// The same, for connections to one address or subnet.
+pub(crate) fn server_name_chain_at(chain: &str, destination: Cidr) -> String {
+    format!("{chain}_{destination}")
+}
+
+/// `10.0.1.91_6379` or `10.0.0.0/8_6379`: the filter chain of a destination.
+pub(crate) fn destination_chain(destination: Cidr, port: u16) -> String {
+    format!("{destination}_{port}")
+}
+
+/// `10.0.1.91_6379_http`: the filter chain of requests to an address that other protocols have, too.
+pub(crate) fn http_chain_at(destination: Cidr, port: u16) -> String {
+    format!("{destination}_{port}_http")
 }
 
 /// `9080`

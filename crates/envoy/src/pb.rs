@@ -15,9 +15,11 @@ pub(crate) use envoy_types::pb::envoy::extensions::filters::http::fault::v3 as f
 pub(crate) use envoy_types::pb::envoy::extensions::filters::http::grpc_stats::v3 as grpc_stats;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::http::grpc_web::v3 as grpc_web;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::http::router::v3 as router;
+pub(crate) use envoy_types::pb::envoy::extensions::filters::listener::http_inspector::v3 as http_inspector;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::listener::original_dst::v3 as original_dst;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3 as tls_inspector;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+pub(crate) use envoy_types::pb::envoy::extensions::filters::network::mongo_proxy::v3 as mongo_proxy;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp_proxy;
 pub(crate) use envoy_types::pb::envoy::extensions::request_id::uuid::v3 as request_id;
 pub(crate) use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3 as previous_hosts;

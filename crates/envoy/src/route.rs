@@ -10,6 +10,7 @@
 //! ```
 
 mod action;
+pub(crate) mod connection;
 mod domains;
 mod fault;
 mod gateway;

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod clusters;
+mod connections;
 mod determinism;
 mod gateways;
 mod hosts;

@@ -72,6 +72,11 @@ pub const BAD_SUBSET: &str = "PH0320";
 /// A reference to a gateway is malformed.
 pub const BAD_GATEWAY_REF: &str = "PH0321";
 
+/// A condition of a tls or tcp route that cannot be compiled.
+pub const BAD_CONNECTION_MATCH: &str = "PH0380";
+/// A field of a tls or tcp route that has no effect.
+pub const CONNECTION_FIELD_IGNORED: &str = "PH0381";
+
 // --- Configuration: objects together ---
 
 /// Two destination rules for one host define the same subset.

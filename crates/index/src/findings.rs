@@ -40,6 +40,7 @@ pub(crate) fn of_routes(ruling: &Ruling, world: &World) -> Vec<Diagnostic> {
                 }
             }
         }
+        known.check_connections(service, &mut report);
         all.extend(report.into_diagnostics());
     }
     all
@@ -101,6 +102,21 @@ impl Known<'_> {
                     "the routes do not apply there until it exists",
                     "create the gateway, or correct its name",
                 );
+            }
+        }
+    }
+
+    fn check_connections(&self, service: &VirtualService, report: &mut Report) {
+        let tls = service.tls.iter().map(|route| ("tls", route));
+        let tcp = service.tcp.iter().map(|route| ("tcp", route));
+        for (key, route) in tls.chain(tcp) {
+            let at = format!("spec.{key}[{}]", route.position);
+            for (i, condition) in route.matches.iter().enumerate() {
+                let field = format!("{at}.match[{i}].gateways");
+                self.check_gateways(&condition.gateways, &field, report);
+            }
+            for to in &route.to {
+                self.check_destination(&to.destination, &at, report);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Tests of the whole index: updates in, Worlds and ChangeSets out.
 
 mod config;
+mod connections;
 mod docs;
 mod fixtures;
 mod identify;

@@ -48,6 +48,11 @@ impl Cidr {
         (self.length == bits(self.address)).then_some(self.address)
     }
 
+    /// Whether every address of `other` is one of `self`.
+    pub fn covers(&self, other: &Cidr) -> bool {
+        self.length <= other.length && self.contains(other.address)
+    }
+
     pub fn contains(&self, address: IpAddr) -> bool {
         bits(address) == bits(self.address)
             && Cidr::new(address, self.length).is_some_and(|block| block == *self)
@@ -117,6 +122,19 @@ mod tests {
         }
         for text in ["", "10.1", "10.0.0.0/33", "::/129", "a/8", "10.0.0.0/"] {
             assert!(text.parse::<Cidr>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_covers_narrower_ones() {
+        for (outer, inner, covers) in [
+            ("10.0.0.0/8", "10.2.0.0/16", true),
+            ("10.0.0.0/8", "10.0.0.0/8", true),
+            ("10.2.0.0/16", "10.0.0.0/8", false),
+            ("0.0.0.0/0", "::1", false),
+        ] {
+            let [outer, inner] = [outer, inner].map(|text| text.parse::<Cidr>().unwrap());
+            assert_eq!(outer.covers(&inner), covers, "{outer} {inner}");
         }
     }
 

@@ -1,9 +1,13 @@
 //! Virtual services: how requests to hosts are routed.
 
+mod connection;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{ExportTo, Hostname, Labels, ObjectRef};
+
+pub use connection::{ConnectionDestination, ConnectionMatch, ConnectionRoute};
 
 /// The routes of one or more hosts, for the mesh, for gateways, or for both.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +18,10 @@ pub struct VirtualService {
     pub gateways: Vec<GatewayRef>,
     /// Tried in order.
     pub http: Vec<HttpRoute>,
+    /// Of connections that ask for a server name. Tried in order.
+    pub tls: Vec<ConnectionRoute>,
+    /// Of connections of which nothing is known but where they go. Tried in order.
+    pub tcp: Vec<ConnectionRoute>,
     pub export_to: ExportTo,
 }
 

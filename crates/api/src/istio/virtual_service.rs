@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::StringMatch;
+use super::connection::{TcpRoute, TlsRoute};
 use super::{duration, scalar};
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -19,6 +20,10 @@ pub struct VirtualService {
     pub gateways: Vec<String>,
     #[serde(deserialize_with = "scalar::list")]
     pub http: Vec<HttpRoute>,
+    #[serde(deserialize_with = "scalar::list")]
+    pub tls: Vec<TlsRoute>,
+    #[serde(deserialize_with = "scalar::list")]
+    pub tcp: Vec<TcpRoute>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

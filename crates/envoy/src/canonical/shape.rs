@@ -249,6 +249,8 @@ canonical! {
     pb::file_log::FileAccessLog => Some(&FILE_LOG),
     pb::grpc_stats::FilterConfig => None,
     pb::grpc_web::GrpcWeb => None,
+    pb::http_inspector::HttpInspector => None,
+    pb::mongo_proxy::MongoProxy => None,
     pb::original_dst::OriginalDst => None,
     pb::previous_hosts::PreviousHostsPredicate => None,
     pb::request_id::UuidRequestIdConfig => None,

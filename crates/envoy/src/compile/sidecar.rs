@@ -76,6 +76,18 @@ pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
     hidden(registry, proxy, &told, &listeners, output);
 }
 
+pub(crate) fn asking<'a>(proxy: &'a Proxy, told: &'a Told) -> Asking<'a> {
+    Asking {
+        capture: proxy.capture,
+        agent: proxy.agent,
+        reporting: told.as_client(),
+        caller: Caller::Workload {
+            labels: &proxy.labels,
+            namespace: &proxy.namespace,
+        },
+    }
+}
+
 /// Outbound listeners give way to the proxy's own.
 fn hidden(
     registry: &Registry,
@@ -85,11 +97,7 @@ fn hidden(
     output: &mut Output,
 ) {
     let outbound = outbound_address(proxy.capture);
-    let asking = Asking {
-        capture: proxy.capture,
-        agent: proxy.agent,
-        reporting: told.as_client(),
-    };
+    let asking = asking(proxy, told);
     for (address, owner) in listeners.taken() {
         if address.ip() == outbound && listener(registry, address.port(), asking).is_some() {
             output.diagnostics.push(conflict(*address, owner, None));

@@ -24,9 +24,23 @@ pub struct Plan {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// What holds for a proxy, of what routes ask of callers.
+#[derive(Debug, PartialEq)]
+pub(super) struct Classes {
+    requests: BTreeSet<Source>,
+    connections: BTreeSet<Source>,
+}
+
+/// What routes ask of callers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    requests: BTreeSet<Source>,
+    connections: BTreeSet<Source>,
+}
+
 /// The sets of a proxy in a World.
 pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
-    let sources = registry.routes().sources();
+    let classes = Asked::of(registry).classes(proxy);
     let reporting = Told::of(&registry.world, proxy).client;
     let mut scopes = vec![Scope::Clusters, Scope::Endpoints];
     scopes.extend(proxy.agent.map(Scope::EndpointsFrom));
@@ -39,21 +53,45 @@ pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
             let listeners = Scope::Listeners(proxy.capture, reporting.clone());
             scopes.extend([Scope::SidecarClusters, listeners]);
             if proxy.capture == Capture::Redirect {
-                let from = |agent| Scope::ListenersFrom(agent, reporting);
+                let from = |agent| Scope::ListenersFrom(agent, reporting.clone());
                 scopes.extend(proxy.agent.map(from));
             }
+            if !classes.connections.is_empty() {
+                let agent = proxy.agent.filter(|_| proxy.capture == Capture::Redirect);
+                let class = Arc::new(classes.connections);
+                let of = Scope::ListenersOf(proxy.capture, agent, class, reporting);
+                scopes.push(of);
+            }
             scopes.push(Scope::Routes(proxy.domain.clone()));
-            let class = class(proxy, sources);
-            if !class.is_empty() {
-                scopes.push(Scope::RoutesOf(proxy.domain.clone(), Arc::new(class)));
+            if !classes.requests.is_empty() {
+                let class = Arc::new(classes.requests);
+                scopes.push(Scope::RoutesOf(proxy.domain.clone(), class));
             }
         }
     }
     scopes.into_iter().map(SetKey).collect()
 }
 
-/// What holds for a proxy, of what routes ask of callers.
-pub(super) fn class(proxy: &Proxy, sources: &BTreeSet<Source>) -> BTreeSet<Source> {
+// === impl Asked ===
+
+impl Asked {
+    pub(super) fn of(registry: &Registry) -> Asked {
+        let routes = registry.routes();
+        Asked {
+            requests: routes.sources().clone(),
+            connections: routes.connection_sources().clone(),
+        }
+    }
+
+    pub(super) fn classes(&self, proxy: &Proxy) -> Classes {
+        Classes {
+            requests: class(proxy, &self.requests),
+            connections: class(proxy, &self.connections),
+        }
+    }
+}
+
+fn class(proxy: &Proxy, sources: &BTreeSet<Source>) -> BTreeSet<Source> {
     let holding = sources.iter();
     holding
         .filter(|source| source.holds(&proxy.labels, &proxy.namespace))

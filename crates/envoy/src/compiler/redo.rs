@@ -13,7 +13,7 @@ use super::touched::Touched;
 use super::whole::{self, NOBODY};
 use crate::built::Built;
 use crate::collector;
-use crate::compile::{router, services, sidecar};
+use crate::compile::{Asking, router, services, sidecar};
 use crate::names;
 use crate::registry::{Registry, Target, served};
 use crate::route::Caller;
@@ -111,7 +111,7 @@ impl<'a> Redo<'a> {
     /// What a set of listeners or routes has on the ports that are touched.
     fn ports(&mut self, key: &SetKey, touched: &Touched) {
         match &key.0 {
-            Scope::Listeners(..) | Scope::ListenersFrom(..) => {
+            Scope::Listeners(..) | Scope::ListenersFrom(..) | Scope::ListenersOf(..) => {
                 for port in &touched.listeners {
                     self.listener(key, *port);
                 }
@@ -142,20 +142,33 @@ impl<'a> Redo<'a> {
     }
 
     fn listener(&mut self, key: &SetKey, port: u16) {
-        let (capture, agent, reporting) = match &key.0 {
-            Scope::Listeners(capture, reporting) => (*capture, None, reporting),
-            Scope::ListenersFrom(agent, reporting) => (Capture::Redirect, Some(*agent), reporting),
+        let registry = self.new;
+        let (asking, differs) = match &key.0 {
+            Scope::Listeners(capture, reporting) => {
+                (whole::from(*capture, None, reporting.as_deref()), true)
+            }
+            Scope::ListenersFrom(agent, reporting) => {
+                let services = registry.ports().get(&port);
+                let differs = services.is_some_and(|s| s.differs_on(*agent, port, registry));
+                let reporting = reporting.as_deref();
+                (
+                    whole::from(Capture::Redirect, Some(*agent), reporting),
+                    differs,
+                )
+            }
+            Scope::ListenersOf(capture, agent, class, reporting) => {
+                let asking = Asking {
+                    caller: Caller::Class(class),
+                    ..whole::from(*capture, *agent, reporting.as_deref())
+                };
+                let asks = registry.routes().connections_ask(port, class, registry);
+                (asking, asks)
+            }
             _ => return,
         };
-        let services = self.new.ports().get(&port);
-        let differs = |agent| services.is_some_and(|s| s.differs_on(agent, port, self.new));
-        let asking = whole::from(capture, agent, reporting.as_deref());
-        let built = match agent.is_none_or(differs) {
-            true => sidecar::listener(self.new, port, asking),
-            false => None,
-        };
-        let name = names::listener(sidecar::outbound_address(capture), port);
-        self.put_or_remove(key, &name, built);
+        let built = differs.then(|| sidecar::listener(registry, port, asking));
+        let name = names::listener(sidecar::outbound_address(asking.capture), port);
+        self.put_or_remove(key, &name, built.flatten());
     }
 
     fn routes(&mut self, key: &SetKey, port: u16) {

@@ -44,6 +44,13 @@ pub(super) enum Scope {
     Listeners(Capture, Option<Arc<Reporting>>),
     /// What is otherwise for redirected connections on a machine.
     ListenersFrom(IpAddr, Option<Arc<Reporting>>),
+    /// What is otherwise for callers of whom this holds, redirected on a machine or not.
+    ListenersOf(
+        Capture,
+        Option<IpAddr>,
+        Arc<BTreeSet<Source>>,
+        Option<Arc<Reporting>>,
+    ),
     /// The routes of sidecars that complete names with this domain, for callers of whom nothing
     /// holds that conditions ask.
     Routes(Arc<str>),
@@ -61,7 +68,9 @@ impl SetKey {
         match self.0 {
             Scope::Clusters | Scope::SidecarClusters => Kind::Cluster,
             Scope::Endpoints | Scope::EndpointsFrom(_) => Kind::Endpoint,
-            Scope::Listeners(..) | Scope::ListenersFrom(..) => Kind::Listener,
+            Scope::Listeners(..) | Scope::ListenersFrom(..) | Scope::ListenersOf(..) => {
+                Kind::Listener
+            }
             Scope::Routes(_) | Scope::RoutesOf(..) | Scope::GatewayRoutes(..) => Kind::Route,
         }
     }
@@ -95,6 +104,18 @@ impl fmt::Display for SetKey {
             }
             Scope::ListenersFrom(agent, reporting) => {
                 write!(f, "redirected listeners from {agent}{}", aside(reporting))
+            }
+            Scope::ListenersOf(capture, agent, class, reporting) => {
+                f.write_str("listeners")?;
+                if let Capture::Explicit { outbound } = capture {
+                    write!(f, " on {outbound}")?;
+                }
+                if let Some(agent) = agent {
+                    write!(f, " from {agent}")?;
+                }
+                write!(f, "{} for", aside(reporting))?;
+                let mut sources = class.iter();
+                sources.try_for_each(|source| write!(f, " {source}"))
             }
             Scope::Routes(domain) => write!(f, "routes in {domain}"),
             Scope::RoutesOf(domain, class) => {

@@ -107,6 +107,10 @@ impl Touched {
             if service.gateways.contains(&GatewayRef::Mesh) {
                 self.routes.extend(old.routes().ports_of(service, old));
                 self.routes.extend(new.routes().ports_of(service, new));
+                for registry in [old, new] {
+                    let ports = registry.routes().connection_ports_of(service, registry);
+                    self.listeners.extend(ports);
+                }
             }
         }
         let bare = old.routes().bare_differences(new.routes());
@@ -140,11 +144,14 @@ fn ruled<'a>(registry: &'a Registry, host: &'a Hostname) -> Vec<&'a Arc<Service>
 }
 
 fn leads_to(service: &VirtualService, names: &BTreeSet<&Hostname>) -> bool {
+    let connections = service.tls.iter().chain(&service.tcp);
+    let mut connections = connections.flat_map(|route| &route.to);
     let mut rules = service.http.iter();
-    rules.any(|rule| match &rule.action {
-        Action::Forward(to) => to.iter().any(|to| names.contains(&to.destination.host)),
-        Action::Redirect(_) | Action::Respond { .. } => false,
-    })
+    connections.any(|to| names.contains(&to.destination.host))
+        || rules.any(|rule| match &rule.action {
+            Action::Forward(to) => to.iter().any(|to| names.contains(&to.destination.host)),
+            Action::Redirect(_) | Action::Respond { .. } => false,
+        })
 }
 
 type Addresses = BTreeSet<(Option<IpAddr>, Option<(IpAddr, IpAddr)>)>;

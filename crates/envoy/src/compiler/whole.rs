@@ -34,6 +34,16 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
         Scope::ListenersFrom(agent, reporting) => {
             listeners_from(*agent, reporting.as_deref(), registry)
         }
+        Scope::ListenersOf(capture, agent, class, reporting) => {
+            let asking = Asking {
+                caller: Caller::Class(class),
+                ..from(*capture, *agent, reporting.as_deref())
+            };
+            ports(registry)
+                .filter(|port| registry.routes().connections_ask(*port, class, registry))
+                .filter_map(|port| sidecar::listener(registry, port, asking))
+                .collect()
+        }
         Scope::Routes(domain) => ports(registry)
             .filter_map(|port| sidecar::routes(registry, port, domain, NOBODY, buffer))
             .collect(),
@@ -78,6 +88,7 @@ pub(super) fn from(
         capture,
         agent,
         reporting,
+        caller: NOBODY,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use model::route::{GatewayRef, HttpMatch, HttpRoute, VirtualService};
+use model::route::{ConnectionMatch, GatewayRef, HttpMatch, HttpRoute, VirtualService};
 use model::{Diagnostic, Hostname, Labels};
 
 use super::{action, decorator, fault, matcher, retry};
@@ -200,10 +200,18 @@ impl Place<'_> {
     }
 
     fn admits_source(&self, condition: &HttpMatch) -> bool {
-        let asked = Source::of(condition);
-        match self.caller {
+        self.caller.is(&Source::of(condition))
+    }
+}
+
+// === impl Caller ===
+
+impl Caller<'_> {
+    /// Whether what is asked holds.
+    pub(super) fn is(&self, asked: &Source) -> bool {
+        match self {
             Caller::Workload { labels, namespace } => asked.holds(labels, namespace),
-            Caller::Class(holding) => asked.is_anyone() || holding.contains(&asked),
+            Caller::Class(holding) => asked.is_anyone() || holding.contains(asked),
         }
     }
 }
@@ -212,6 +220,13 @@ impl Place<'_> {
 
 impl Source {
     fn of(condition: &HttpMatch) -> Source {
+        Source {
+            labels: condition.source_labels.clone(),
+            namespace: condition.source_namespace.clone(),
+        }
+    }
+
+    pub(super) fn of_connection(condition: &ConnectionMatch) -> Source {
         Source {
             labels: condition.source_labels.clone(),
             namespace: condition.source_namespace.clone(),
@@ -231,7 +246,7 @@ impl Source {
         self.labels.selects(labels) && wanted.is_none_or(|wanted| wanted == namespace)
     }
 
-    fn is_anyone(&self) -> bool {
+    pub(super) fn is_anyone(&self) -> bool {
         self.labels.is_empty() && self.namespace.is_none()
     }
 }

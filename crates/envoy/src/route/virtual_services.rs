@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::route::{GatewayRef, VirtualService};
 use model::{Hostname, Service};
 
+use super::connection;
 use super::http::Source;
 use crate::registry::{ByHost, Registry};
 
@@ -18,6 +19,7 @@ pub(crate) struct MeshRoutes {
     bare: BTreeMap<Hostname, Bare>,
     bare_by_port: BTreeMap<u16, Vec<(Hostname, Arc<VirtualService>)>>,
     sources: BTreeSet<Source>,
+    connection_sources: BTreeSet<Source>,
 }
 
 /// How a host without a service is routed.
@@ -41,6 +43,8 @@ impl MeshRoutes {
         for service in in_mesh(registry) {
             routes.add_bare(service, registry);
             routes.sources.extend(Source::all(service));
+            let sources = connection::sources(service);
+            routes.connection_sources.extend(sources);
         }
         for (host, bare) in &routes.bare {
             for port in &bare.ports {
@@ -65,6 +69,37 @@ impl MeshRoutes {
     /// All that conditions ask of callers, beyond nothing.
     pub(crate) fn sources(&self) -> &BTreeSet<Source> {
         &self.sources
+    }
+
+    /// The same of tls and tcp routes.
+    pub(crate) fn connection_sources(&self) -> &BTreeSet<Source> {
+        &self.connection_sources
+    }
+
+    /// Whether tls and tcp routes of a port ask anything of callers that holds for this class.
+    pub(crate) fn connections_ask(
+        &self,
+        port: u16,
+        class: &BTreeSet<Source>,
+        registry: &Registry,
+    ) -> bool {
+        let services = registry.ports().get(&port).into_iter();
+        let mut used = services
+            .flat_map(|services| services.not_http())
+            .filter_map(|service| self.of(service));
+        used.any(|service| !connection::sources(service).is_disjoint(class))
+    }
+
+    /// The ports whose connections a virtual service may route before any request.
+    pub(crate) fn connection_ports_of(
+        &self,
+        service: &VirtualService,
+        registry: &Registry,
+    ) -> BTreeSet<u16> {
+        let known = service.hosts.iter().flat_map(|h| registry.known_as(h));
+        let ports = known.flat_map(|service| &service.ports);
+        let ports = ports.filter(|port| !port.protocol.is_http());
+        ports.map(|port| port.number).collect()
     }
 
     /// The virtual services that are used on a port.

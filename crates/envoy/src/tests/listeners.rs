@@ -260,7 +260,7 @@ fn tls_is_told_apart_by_server_name() {
 }
 
 #[test]
-fn http_takes_a_port_before_tcp_and_lets_tls_beside_it() {
+fn http_tcp_and_tls_share_a_port() {
     let world = Draft::default()
         .service("a-tcp", &[(80, "tcp")])
         .endpoint(
@@ -274,23 +274,41 @@ fn http_takes_a_port_before_tcp_and_lets_tls_beside_it() {
         .world();
     let rendered = render(&world, &web());
     let listener = rendered.get(Kind::Listener, "0.0.0.0_80");
+    let tls = "outbound|80||tls.marathon.slave.mesos";
     assert_eq!(
         chains(listener),
         [
             ("0.0.0.0_80", "HttpConnectionManager"),
-            (
-                "tls.marathon.slave.mesos_80",
-                "outbound|80||tls.marathon.slave.mesos"
-            )
+            ("10.0.0.1_80_http", "HttpConnectionManager"),
+            ("tls.marathon.slave.mesos_80", tls),
+            ("tls.marathon.slave.mesos_80_10.0.0.1", tls),
+            ("10.0.0.1_80", "outbound|80||a-tcp.marathon.slave.mesos")
         ]
     );
     let plaintext = &listener["filter_chains"][0]["filter_chain_match"];
-    assert_eq!(*plaintext, json!({ "transport_protocol": "raw_buffer" }));
+    assert_eq!(
+        *plaintext,
+        json!({
+            "transport_protocol": "raw_buffer",
+            "application_protocols": ["http/1.0", "http/1.1", "h2c"],
+        })
+    );
+    let inspectors = listener["listener_filters"].as_array().unwrap();
+    let names: Vec<_> = inspectors.iter().map(|f| &f["name"]).collect();
+    assert_eq!(
+        names,
+        [
+            "envoy.filters.listener.tls_inspector",
+            "envoy.filters.listener.http_inspector"
+        ]
+    );
+    // A server that speaks first must not wait for its client.
+    assert_eq!(listener["listener_filters_timeout"], "0.100s");
     assert_eq!(
         filter(&listener["default_filter_chain"]),
         "PassthroughCluster"
     );
-    assert_eq!(rendered.codes(), [code::SERVICE_CONFLICT]);
+    assert_eq!(rendered.codes(), [""; 0]);
 }
 
 #[test]

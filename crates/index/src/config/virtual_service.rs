@@ -1,6 +1,7 @@
 //! `VirtualService` to routes.
 
 mod action;
+mod connections;
 mod fault;
 mod headers;
 mod matches;
@@ -26,23 +27,27 @@ pub(super) fn convert(
         false => gateways,
     };
     check_mesh_hosts(&hosts, &gateways, report);
-    if spec.http.is_empty() {
-        without_http(context, report);
-        return None;
-    }
+    let tls = connections::tls(spec.tls, &hosts, context, report);
+    let tcp = connections::tcp(spec.tcp, context, report);
     let http: Vec<Option<HttpRoute>> = spec
         .http
         .into_iter()
         .enumerate()
         .map(|(position, route)| convert_route(position, route, context, report))
         .collect();
-    Some(VirtualService {
+    let service = VirtualService {
         object: reference(&context.object.key),
         hosts,
         gateways,
         http: http.into_iter().collect::<Option<_>>()?,
+        tls: tls?,
+        tcp: tcp?,
         export_to: ExportTo::All,
-    })
+    };
+    if connections::routes_nothing(&service) {
+        without_routes(report);
+    }
+    Some(service)
 }
 
 fn hosts(texts: &[String], context: &Context<'_>, report: &mut Report) -> Vec<Hostname> {
@@ -108,26 +113,13 @@ fn check_mesh_hosts(hosts: &[Hostname], gateways: &[GatewayRef], report: &mut Re
     }
 }
 
-fn without_http(context: &Context<'_>, report: &mut Report) {
-    let other = ["tls", "tcp"].into_iter().find(|key| {
-        let list = context.object.spec.get(*key).and_then(|v| v.as_array());
-        list.is_some_and(|list| !list.is_empty())
-    });
-    match other {
-        Some(key) => report.warn(
-            codes::NOT_SUPPORTED,
-            format!("spec.{key}"),
-            format!("{key} routes are not supported yet, and there are no http routes"),
-            "the object has no effect",
-            "wait for a version that supports them; the service stays reachable without routes",
-        ),
-        None => report.refuse(
-            codes::ROUTE_ACTION,
-            "spec.http",
-            "the virtual service has no routes",
-            "add a route with a destination, or delete the object",
-        ),
-    }
+fn without_routes(report: &mut Report) {
+    report.refuse(
+        codes::ROUTE_ACTION,
+        "spec.http",
+        "the virtual service has no routes",
+        "add a route with a destination, under http, tls or tcp, or delete the object",
+    );
 }
 
 fn convert_route(

@@ -156,7 +156,7 @@ fn hosts_are_needed_and_stars_belong_to_gateways() {
         (json!({"hosts": ["-"], "http": http}), "PH0305"),
         (json!({"hosts": ["*"], "http": http}), "PH0305"),
         (json!({"hosts": ["reviews"]}), "PH0306"),
-        (json!({"hosts": ["reviews"], "tcp": [{}]}), "PH0307"),
+        (json!({"hosts": ["reviews"], "tcp": [{}]}), "PH0308"),
     ] {
         let world = world_of(vec![reviews(1)], vec![virtual_service("a", spec.clone())]);
         assert!(world.virtual_services.is_empty(), "{spec}");

@@ -107,14 +107,18 @@ fn named((name, value): (&'static str, Option<VirtualService>)) -> Event {
 fn routes() -> impl Strategy<Value = VirtualService> {
     let hosts = prop::collection::vec(select(NAMES), 1..3);
     let bound = prop::collection::vec(select(&["mesh", "mesh", "one", "two"][..]), 1..3);
-    let rules = prop::collection::vec(http_rule(), 1..3);
-    (hosts, bound, rules).prop_map(|(hosts, bound, rules)| VirtualService {
+    let rules = prop::collection::vec(http_rule(), 0..3);
+    let tls = prop::collection::vec(super::connections::tls(), 0..2);
+    let tcp = prop::collection::vec(super::connections::tcp(), 0..2);
+    (hosts, bound, rules, tls, tcp).prop_map(|(hosts, bound, rules, tls, tcp)| VirtualService {
         gateways: bound.into_iter().map(place).collect(),
+        tls,
+        tcp,
         ..virtual_service("", &hosts, rules)
     })
 }
 
-fn place(name: &str) -> GatewayRef {
+pub(super) fn place(name: &str) -> GatewayRef {
     match name {
         "mesh" => GatewayRef::Mesh,
         name => gateway_ref(name),

@@ -103,7 +103,11 @@ fn forward(
 }
 
 /// A single destination gets everything, whatever its weight.
-fn weights(destinations: &[istio::RouteDestination], at: &str, report: &mut Report) -> Vec<u32> {
+pub(super) fn weights(
+    destinations: &[istio::RouteDestination],
+    at: &str,
+    report: &mut Report,
+) -> Vec<u32> {
     let weights: Vec<u32> = destinations.iter().map(|d| d.weight.unwrap_or(0)).collect();
     if let [weight] = *weights {
         return vec![if weight == 0 { 100 } else { weight }];
@@ -136,7 +140,7 @@ fn weights(destinations: &[istio::RouteDestination], at: &str, report: &mut Repo
     weights
 }
 
-fn convert_destination(
+pub(super) fn convert_destination(
     route: &istio::RouteDestination,
     at: &str,
     context: &Context<'_>,

@@ -1,0 +1,82 @@
+//! What is done with a connection whose bytes are no requests to us.
+
+use pb::tcp_proxy::tcp_proxy::{
+    ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight,
+};
+
+use super::{Handling, access_log, network};
+use crate::pb;
+
+/// Where connections go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Forward {
+    /// Clusters with their weights. Never empty, no weight is zero: Envoy refuses both.
+    clusters: Vec<(String, u32)>,
+    /// Names statistics where there are several clusters.
+    title: String,
+    /// Whether the bytes are MongoDB's, which Envoy can count by operation.
+    mongo: bool,
+}
+
+/// The filters of a filter chain.
+pub(crate) fn connection(to: &Forward, handling: Handling<'_>) -> Vec<pb::listener::Filter> {
+    let mongo = to.mongo.then(|| {
+        let config = pb::mongo_proxy::MongoProxy {
+            stat_prefix: to.title.clone(),
+            ..Default::default()
+        };
+        network("envoy.filters.network.mongo_proxy", &config)
+    });
+    let proxy = pb::tcp_proxy::TcpProxy {
+        stat_prefix: to.title.clone(),
+        access_log: access_log::to(handling.reporting),
+        cluster_specifier: Some(to.specifier()),
+        ..Default::default()
+    };
+    let proxy = network("envoy.filters.network.tcp_proxy", &proxy);
+    mongo.into_iter().chain([proxy]).collect()
+}
+
+// === impl Forward ===
+
+impl Forward {
+    pub(crate) fn to(cluster: String) -> Forward {
+        Forward {
+            title: cluster.clone(),
+            clusters: vec![(cluster, 1)],
+            mongo: false,
+        }
+    }
+
+    /// `None` without any weight. A single cluster gets everything, whatever its weight.
+    pub(crate) fn weighted(title: String, mut clusters: Vec<(String, u32)>) -> Option<Forward> {
+        clusters.retain(|(_, weight)| *weight > 0);
+        match clusters.as_slice() {
+            [] => None,
+            [(only, _)] => Some(Forward::to(only.clone())),
+            _ => Some(Forward {
+                clusters,
+                title,
+                mongo: false,
+            }),
+        }
+    }
+
+    pub(crate) fn with_mongo(self, mongo: bool) -> Forward {
+        Forward { mongo, ..self }
+    }
+
+    fn specifier(&self) -> ClusterSpecifier {
+        if let [(only, _)] = self.clusters.as_slice() {
+            return ClusterSpecifier::Cluster(only.clone());
+        }
+        let weigh = |(name, weight): &(String, u32)| ClusterWeight {
+            name: name.clone(),
+            weight: *weight,
+            ..Default::default()
+        };
+        ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: self.clusters.iter().map(weigh).collect(),
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! The routes of connections: which conditions can hold at a place, and where connections go then.
+
+use std::collections::BTreeSet;
+
+use model::route::{ConnectionMatch, ConnectionRoute, GatewayRef, VirtualService};
+
+use super::http::{Caller, Source};
+use crate::filter::Forward;
+use crate::names;
+use crate::registry::Registry;
+
+/// Sidecars are the one place of this list.
+pub(crate) static MESH: [GatewayRef; 1] = [GatewayRef::Mesh];
+
+/// Where connections arrive, as far as conditions can be decided before any comes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) gateways: &'a [GatewayRef],
+    /// The port of the listener.
+    pub(crate) port: u16,
+    pub(crate) caller: Caller<'a>,
+}
+
+// === impl Place ===
+
+impl Place<'_> {
+    /// Whether a condition can hold here at all.
+    pub(crate) fn admits(&self, condition: &ConnectionMatch) -> bool {
+        if condition.port.is_some_and(|port| port != self.port) {
+            return false;
+        }
+        let mut named = condition.gateways.iter();
+        let named = named.any(|gateway| self.gateways.contains(gateway));
+        if !condition.gateways.is_empty() && !named {
+            return false;
+        }
+        // Callers from outside have no labels: where a gateway is named, they are not asked for.
+        let outside = named && !self.gateways.contains(&GatewayRef::Mesh);
+        outside || self.caller.is(&Source::of_connection(condition))
+    }
+}
+
+/// The clusters of a route.
+pub(crate) fn forward(
+    service: &VirtualService,
+    route: &ConnectionRoute,
+    registry: &Registry,
+    port: u16,
+) -> Forward {
+    let clusters = route.to.iter().map(|to| {
+        let (host, number) = registry.resolve(&to.destination, port);
+        let subset = to.destination.subset.as_deref();
+        (names::outbound_cluster(number, subset, host), to.weight)
+    });
+    let title = format!("{}.{}", service.object.name, service.object.namespace);
+    // Where no destination has a weight, connections are closed.
+    Forward::weighted(title, clusters.collect())
+        .unwrap_or_else(|| Forward::to(names::BLACK_HOLE.to_owned()))
+}
+
+/// What the tls and tcp routes of a virtual service ask of callers in the mesh.
+pub(crate) fn sources(service: &VirtualService) -> BTreeSet<Source> {
+    let routes = service.tls.iter().chain(&service.tcp);
+    let sources = routes
+        .flat_map(|route| &route.matches)
+        .map(Source::of_connection);
+    sources.filter(|source| !source.is_anyone()).collect()
+}
