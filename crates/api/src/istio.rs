@@ -14,11 +14,12 @@ pub mod mesh_config;
 mod object;
 mod scalar;
 mod string_match;
+pub mod traffic_policy;
 mod virtual_service;
 
 pub use connection::{ConnectionDestination, TcpMatch, TcpRoute, TlsMatch, TlsRoute};
 pub use decode::{DecodeError, Decoded, decode};
-pub use destination_rule::{DestinationRule, Subset};
+pub use destination_rule::{DestinationRule, Subset, WorkloadSelector};
 pub use duration::parse_duration;
 pub use gateway::{Gateway, Port, Server};
 pub use kind::Kind;

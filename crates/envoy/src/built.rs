@@ -35,6 +35,16 @@ impl Built {
         }
     }
 
+    /// Nothing, where there could be something.
+    pub(crate) fn none(kind: Kind, name: Arc<str>) -> Built {
+        Built {
+            kind,
+            name,
+            body: None,
+            diagnostics: Vec::new(),
+        }
+    }
+
     pub(crate) fn cluster(cluster: &pb::cluster::Cluster) -> Built {
         let verdict = lint::cluster(cluster);
         Built::checked(Kind::Cluster, &cluster.name, cluster, verdict)

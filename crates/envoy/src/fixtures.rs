@@ -25,7 +25,7 @@ pub(crate) struct Draft {
     services: Vec<Service>,
     endpoints: Vec<(ServicePort, Endpoint)>,
     pub(crate) virtual_services: Vec<VirtualService>,
-    destination_rules: Vec<DestinationRule>,
+    pub(crate) destination_rules: Vec<DestinationRule>,
     pub(crate) gateways: Vec<Gateway>,
 }
 
@@ -149,10 +149,12 @@ impl Draft {
         let subset = |name: &&str| Subset {
             name: (*name).to_owned(),
             labels: version(name),
+            policies: Policies::default(),
         };
         self.destination_rules.push(DestinationRule {
             object: object("DestinationRule", name),
             host: host(name),
+            policies: Policies::default(),
             subsets: versions.iter().map(subset).collect(),
             export_to: ExportTo::All,
             workload_selector: None,

@@ -10,7 +10,7 @@ mod listener;
 mod regex;
 mod route;
 
-pub(crate) use cluster::cluster;
+pub(crate) use cluster::{cluster, outbound};
 pub(crate) use listener::listener;
 pub(crate) use route::route;
 

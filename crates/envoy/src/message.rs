@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use model::Cidr;
+use model::route::Share;
 use prost::Name;
 
 use crate::canonical::{self, Canonical};
@@ -39,6 +40,13 @@ pub(crate) fn no() -> Option<pb::BoolValue> {
 
 pub(crate) fn number(value: u32) -> Option<pb::UInt32Value> {
     Some(pb::UInt32Value { value })
+}
+
+/// A share of 100.
+pub(crate) fn percent(share: Share) -> pb::percent::Percent {
+    pb::percent::Percent {
+        value: f64::from(share.millionths()) / 10_000.0,
+    }
 }
 
 pub(crate) fn socket_address(address: SocketAddr) -> pb::core::SocketAddress {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::route::Destination;
-use model::{ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Service, World};
+use model::{
+    ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Service, TrafficPolicy, World,
+};
 
 use crate::cluster::Outbound;
 use crate::compile::PortServices;
@@ -41,12 +43,14 @@ pub(crate) struct ByHost<T> {
     wildcards: Vec<(Hostname, Arc<T>)>,
 }
 
-/// A cluster to be: the service, the port with its protocol, and the subset with its labels.
+/// A cluster to be: the service, the port with its protocol, the subset with its labels, and the
+/// rule of the host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub(crate) host: &'a Hostname,
     pub(crate) port: &'a model::Port,
     pub(crate) subset: Option<(&'a str, &'a Labels)>,
+    pub(crate) rule: Option<&'a DestinationRule>,
 }
 
 // === impl Registry ===
@@ -81,6 +85,7 @@ impl Registry {
         }
         if config(kind::DESTINATION_RULE) {
             next.rules = Arc::new(ByHost::rules(world));
+            next.clusters = Arc::new(next.clusters.forgetful());
         }
         if services || config(kind::VIRTUAL_SERVICE) {
             next.routes = Arc::new(MeshRoutes::new(&next));
@@ -142,7 +147,7 @@ impl Registry {
 
     /// The clusters of a service: for each port one, and one more for each subset.
     pub(crate) fn targets<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = Target<'a>> {
-        let rule = self.rule(&service.host);
+        let rule = self.rule(&service.host).map(|rule| &**rule);
         let subsets = rule.map_or(&[][..], |rule| &rule.subsets);
         // A subset without a name would have the name of the whole service.
         let named = move || subsets.iter().filter(|subset| !subset.name.is_empty());
@@ -154,6 +159,7 @@ impl Registry {
                     host: &service.host,
                     port,
                     subset,
+                    rule,
                 })
         })
     }
@@ -169,6 +175,16 @@ impl Registry {
         });
         let host = service.map_or(&to.host, |service| &service.host);
         (host, to.port.or(only).unwrap_or(listener))
+    }
+}
+
+impl Target<'_> {
+    /// What applies to the requests that go there.
+    pub(crate) fn policy(&self) -> TrafficPolicy {
+        let rule = self.rule.filter(|rule| !rule.is_plain());
+        let subset = self.subset.map(|(name, _)| name);
+        rule.map(|rule| rule.policy(self.port.number, subset))
+            .unwrap_or_default()
     }
 }
 

@@ -102,3 +102,35 @@ pub const MESH_FIELD_IGNORED: &str = "PH0801";
 pub const MESH_VALUE: &str = "PH0802";
 /// A provider of a kind that is not supported.
 pub const PROVIDER: &str = "PH0803";
+// --- Traffic policies ---
+
+/// A load balancer that does not exist, or two.
+pub const BAD_LOAD_BALANCER: &str = "PH0350";
+/// A consistent hash by nothing, by several things, or by something without a name.
+pub const BAD_HASH: &str = "PH0351";
+/// A hash table of a size that Envoy would refuse, or two tables.
+pub const BAD_HASH_TABLE: &str = "PH0352";
+/// A preference by locality that contradicts itself.
+pub const BAD_LOCALITY: &str = "PH0353";
+/// A limit of connections or requests out of range.
+pub const BAD_POOL: &str = "PH0354";
+/// Outlier detection with a number out of range.
+pub const BAD_OUTLIER: &str = "PH0355";
+/// A port's policy without a port, or two for one.
+pub const BAD_PORT_POLICY: &str = "PH0357";
+/// A tunnel, or a version of the proxy protocol, that does not exist.
+pub const BAD_TUNNEL: &str = "PH0358";
+/// A policy, or a block of one, that says nothing.
+pub const EMPTY_POLICY: &str = "PH0359";
+/// A later rule for the same host has a traffic policy, too.
+pub const POLICY_TWICE: &str = "PH0360";
+/// Failover by locality where failures are not detected.
+pub const FAILOVER_WITHOUT_OUTLIERS: &str = "PH0361";
+/// A warm-up without a duration, or with a number out of range.
+pub const BAD_WARMUP: &str = "PH0362";
+/// A subset that selects no instance.
+pub const IDLE_SUBSET: &str = "PH0364";
+/// A destination rule for a host that no workload provides.
+pub const RULE_WITHOUT_HOST: &str = "PH0365";
+/// A field of a policy without effect.
+pub const POLICY_FIELD_IGNORED: &str = "PH0368";

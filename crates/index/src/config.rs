@@ -9,6 +9,7 @@ mod gateway;
 mod names;
 mod object;
 mod regex;
+mod traffic_policy;
 mod virtual_service;
 
 use std::collections::BTreeMap;

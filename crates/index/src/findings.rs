@@ -3,6 +3,8 @@
 //! They are warnings. The objects are in force as they are: what is missing may come later, and
 //! then no object needs to change for it.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::route::{Action, Destination, GatewayRef, VirtualService};
@@ -11,6 +13,8 @@ use model::{DestinationRule, Diagnostic, Gateway, Hostname, World};
 use crate::codes;
 use crate::report::Report;
 use crate::ruling::{Placed, Ruling};
+
+pub(crate) use rules::RuleFindings;
 
 /// What virtual services refer to, and what they compete for.
 pub(crate) fn of_routes(ruling: &Ruling, world: &World) -> Vec<Diagnostic> {
@@ -204,6 +208,12 @@ fn check_hosts<'a>(
             );
         }
     }
+}
+
+pub(crate) fn replace(old: &mut Vec<Diagnostic>, new: Vec<Diagnostic>) -> bool {
+    let changed = *old != new;
+    *old = new;
+    changed
 }
 
 /// How many edits still make two names alike.

@@ -34,6 +34,7 @@ use api::marathon::instance_of;
 use model::{ChangeSet, Diagnostic, Mesh, Severity, World};
 
 use config::Config;
+use findings::RuleFindings;
 use ruling::Ruling;
 use workloads::Workloads;
 
@@ -66,6 +67,7 @@ pub struct Index {
     route_findings: Vec<Diagnostic>,
     gateway_findings: Vec<Diagnostic>,
     settings_findings: Vec<Diagnostic>,
+    rule_findings: RuleFindings,
     world: Arc<World>,
 }
 
@@ -93,6 +95,7 @@ impl Index {
             route_findings: Vec::new(),
             gateway_findings: Vec::new(),
             settings_findings: Vec::new(),
+            rule_findings: RuleFindings::default(),
             world: Arc::new(World::default()),
         }
     }
@@ -154,12 +157,17 @@ impl Index {
         findings_changed |= config_changed | std::mem::take(&mut self.problems_changed);
         if config_changed || !changes.services.is_empty() {
             let found = findings::of_routes(&self.ruling, world);
-            findings_changed |= replace(&mut self.route_findings, found);
+            findings_changed |= findings::replace(&mut self.route_findings, found);
         }
         if config_changed || !changes.instances.is_empty() {
             let found = findings::of_gateways(&self.ruling.gateways, world);
-            findings_changed |= replace(&mut self.gateway_findings, found);
+            findings_changed |= findings::replace(&mut self.gateway_findings, found);
         }
+        let every_rule = config_changed || !changes.services.is_empty();
+        let rules = &self.ruling.destination_rules;
+        findings_changed |= self
+            .rule_findings
+            .refresh(rules, world, &changes, every_rule);
         if findings_changed {
             changes.diagnostics = self.put_diagnostics();
         }
@@ -181,6 +189,7 @@ impl Index {
         all.extend(self.route_findings.iter().cloned());
         all.extend(self.gateway_findings.iter().cloned());
         all.extend(self.settings_findings.iter().cloned());
+        all.extend(self.rule_findings.all().cloned());
         all.extend(self.problems_by_source.values().flatten().cloned());
         all.sort();
         all.dedup();
@@ -190,12 +199,6 @@ impl Index {
         }
         changed
     }
-}
-
-fn replace(old: &mut Vec<Diagnostic>, new: Vec<Diagnostic>) -> bool {
-    let changed = *old != new;
-    *old = new;
-    changed
 }
 
 fn diagnostic(problem: &Problem) -> Diagnostic {

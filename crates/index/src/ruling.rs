@@ -125,7 +125,29 @@ fn merge(oldest: &mut Arc<DestinationRule>, rule: &Placed<DestinationRule>) -> V
             Arc::make_mut(oldest).subsets.push(subset.clone());
         }
     }
+    merge_policies(oldest, later, &mut report);
     report.into_diagnostics()
+}
+
+/// The first policy that says something holds as a whole, as in Istio.
+fn merge_policies(oldest: &mut Arc<DestinationRule>, later: &DestinationRule, report: &mut Report) {
+    if later.policies.is_empty() {
+        return;
+    }
+    if oldest.policies.is_empty() {
+        Arc::make_mut(oldest).policies = later.policies.clone();
+    } else {
+        report.warn(
+            codes::POLICY_TWICE,
+            "spec.trafficPolicy",
+            format!(
+                "{} already has a traffic policy for {}",
+                oldest.object, later.host
+            ),
+            "the older policy holds; subsets of this rule are in force",
+            "put the policies of a host into one rule",
+        );
+    }
 }
 
 fn put<T: OfObject>(old: &mut Arc<[Arc<T>]>, new: &[Placed<T>], changes: &mut ChangeSet) {

@@ -8,6 +8,7 @@ mod identify;
 mod instances;
 mod namespaces;
 mod oracle;
+mod policies;
 mod publish;
 mod routes;
 mod rows;

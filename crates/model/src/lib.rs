@@ -6,7 +6,7 @@
 //! ```text
 //! Gateway ──┐                      ┌─► Service ─► Endpoint ─► Instance
 //!           ├─► VirtualService ────┤                 ▲
-//! Proxy ────┘                      └─► DestinationRule (subsets: labels of instances)
+//! Proxy ────┘                      └─► DestinationRule (subsets: labels of instances; policies)
 //! ```
 
 pub mod change;
@@ -17,6 +17,7 @@ pub mod endpoint;
 pub mod gateway;
 pub mod instance;
 pub mod labels;
+pub mod locality;
 pub mod mesh;
 pub mod name;
 pub mod protocol;
@@ -25,6 +26,7 @@ pub mod reporting;
 pub mod route;
 pub mod service;
 pub mod tls;
+pub mod traffic_policy;
 pub mod visibility;
 pub mod world;
 
@@ -36,6 +38,7 @@ pub use endpoint::{Endpoint, Health, Locality, Reach};
 pub use gateway::{Gateway, Server, ServerHost};
 pub use instance::{Instance, InstanceId, InstancePort};
 pub use labels::Labels;
+pub use locality::LocalityBalance;
 pub use mesh::{
     AuthPolicy, DefaultExports, DefaultProviders, Mesh, NamespaceMode, Namespaces, OutboundPolicy,
     Ownership, PathNormalization, TlsVersion, Unreachable,
@@ -45,5 +48,6 @@ pub use protocol::Protocol;
 pub use proxy::{Capture, Proxy, Role};
 pub use reporting::{AccessLog, Reporting, Tracing};
 pub use service::{NamedEndpoint, NamedTarget, Placement, Port, Resolution, Service, ServicePort};
+pub use traffic_policy::{Policies, TrafficPolicy};
 pub use visibility::ExportTo;
 pub use world::World;

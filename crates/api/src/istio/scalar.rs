@@ -19,6 +19,14 @@ impl Number {
             Number::Text(s) => s.parse().map_err(|_| format!("{s:?} is not a number")),
         }
     }
+
+    fn float(self) -> Result<f64, String> {
+        match self {
+            Number::Int(n) => Ok(n as f64),
+            Number::Float(f) => Ok(f),
+            Number::Text(s) => s.parse().map_err(|_| format!("{s:?} is not a number")),
+        }
+    }
 }
 
 /// A whole number in the range of `T`, or absent.
@@ -38,15 +46,36 @@ where
 
 /// A number with decimals, or absent.
 pub(super) fn optional_float<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
-    Ok(match Option::<Number>::deserialize(d)? {
-        None => None,
-        Some(Number::Int(n)) => Some(n as f64),
-        Some(Number::Float(f)) => Some(f),
-        Some(Number::Text(s)) => Some(
-            s.parse()
-                .map_err(|_| de::Error::custom(format!("{s:?} is not a number")))?,
-        ),
-    })
+    let number = Option::<Number>::deserialize(d)?;
+    number
+        .map(Number::float)
+        .transpose()
+        .map_err(de::Error::custom)
+}
+
+/// A percentage: a number, or Istio's message with the number in `value`.
+pub(super) fn optional_percent<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Percent {
+        Plain(Number),
+        Message { value: Number },
+    }
+    let number = match Option::<Percent>::deserialize(d)? {
+        None => return Ok(None),
+        Some(Percent::Plain(number) | Percent::Message { value: number }) => number,
+    };
+    number.float().map(Some).map_err(de::Error::custom)
+}
+
+/// The name of an enum's value, or its number as text: proto-JSON allows both.
+pub(super) fn name<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+    let number = Option::<Number>::deserialize(d)?;
+    Ok(number.map(|number| match number {
+        Number::Int(n) => n.to_string(),
+        Number::Float(f) => f.to_string(),
+        Number::Text(text) => text,
+    }))
 }
 
 /// A list that may be given as `null`.

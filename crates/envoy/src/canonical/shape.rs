@@ -254,6 +254,8 @@ canonical! {
     pb::original_dst::OriginalDst => None,
     pb::previous_hosts::PreviousHostsPredicate => None,
     pb::request_id::UuidRequestIdConfig => None,
+    pb::proxy_protocol::ProxyProtocolUpstreamTransport => None,
+    pb::raw_buffer::RawBuffer => None,
     pb::router::Router => None,
     pb::tls::DownstreamTlsContext => None,
     pb::tls::UpstreamTlsContext => None,

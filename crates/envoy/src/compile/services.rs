@@ -4,17 +4,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::built::Built;
-use crate::cluster::OutboundKey;
+use crate::cluster::{OutboundKey, Speaks};
 use crate::endpoint::{self, AssignmentKey};
-use crate::names;
 use crate::registry::{Registry, Target};
+use crate::{Kind, names};
 
 pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<u8>) -> Built {
+    let subset = target.subset.map(|(name, _)| name);
     let key = OutboundKey {
         host: target.host,
         port: target.port.number,
-        subset: target.subset.map(|(name, _)| name),
-        http2: target.port.protocol.is_http2(),
+        subset,
+        speaks: Speaks::of(target.port.protocol),
+        policy: &target.policy(),
+        rule: target.rule.map(|rule| &rule.object),
     };
     registry.clusters.build(&key, buffer)
 }
@@ -26,6 +29,10 @@ pub(crate) fn assignment(
     agent: Option<IpAddr>,
     buffer: &mut Vec<u8>,
 ) -> Built {
+    if target.policy().is_passthrough() {
+        // Envoy asks for none, and takes every connection where its caller addressed it.
+        return Built::none(Kind::Endpoint, name(target));
+    }
     let key = AssignmentKey {
         cluster: &name(target),
         endpoints: registry.endpoints(target.host, target.port.number),

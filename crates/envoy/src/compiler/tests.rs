@@ -7,4 +7,5 @@ mod fleet;
 mod history;
 mod oracle;
 mod plans;
+mod policies;
 mod worlds;

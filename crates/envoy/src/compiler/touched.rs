@@ -85,17 +85,20 @@ impl Touched {
         self.virtual_services.extend(services.cloned());
     }
 
-    /// Services that get other subsets.
+    /// Services that get other subsets or policies. Who has a policy is told where Envoy would
+    /// refuse it.
     fn add_rules(&mut self, old: &Registry, new: &Registry, changes: &ChangeSet) {
-        let subsets = |registry: &Registry, host: &Hostname| {
-            let rule = registry.rule(host);
-            rule.map(|rule| rule.subsets.clone()).unwrap_or_default()
+        let says = |registry: &Registry, host: &Hostname| {
+            let rule = registry.rule(host)?;
+            let named = (!rule.is_plain()).then(|| rule.object.clone());
+            Some((rule.subsets.clone(), rule.policies.clone(), named))
+                .filter(|(subsets, policies, _)| !subsets.is_empty() || !policies.is_empty())
         };
         for registry in [old, new] {
             let rules = registry.world.destination_rules.iter();
             for rule in rules.filter(|rule| changes.config.contains(&rule.object)) {
                 let hosts = ruled(new, &rule.host).into_iter().map(|s| &s.host);
-                let differing = hosts.filter(|host| subsets(old, host) != subsets(new, host));
+                let differing = hosts.filter(|host| says(old, host) != says(new, host));
                 self.hosts.extend(differing.cloned());
             }
         }

@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
-use pb::cluster::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
+use model::traffic_policy::HashTable;
+use pb::cluster::cluster::{
+    ClusterDiscoveryType, DiscoveryType, LbConfig, LbPolicy, SlowStartConfig,
+};
+use prost::Message;
 
 use crate::finding::Refusal;
 use crate::pb;
@@ -11,10 +15,7 @@ pub(crate) fn cluster(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     if cluster.name.is_empty() {
         return Err(Refusal::new("name", "it is empty"));
     }
-    let timeout = cluster.connect_timeout.unwrap_or_default();
-    if timeout.seconds <= 0 && timeout.nanos <= 0 {
-        return Err(Refusal::new("connect_timeout", "it is not above zero"));
-    }
+    outbound(cluster)?;
     let Some(ClusterDiscoveryType::Type(kind)) = cluster.cluster_discovery_type else {
         return Err(Refusal::new("type", "it is missing"));
     };
@@ -24,6 +25,116 @@ pub(crate) fn cluster(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
         // Envoy resolves these names.
         Ok(DiscoveryType::StrictDns | DiscoveryType::LogicalDns) => Ok(()),
         _ => cluster.load_assignment.as_ref().map_or(Ok(()), assignment),
+    }
+}
+
+/// What holds before a cluster has a name, and can be wrong in a policy.
+pub(crate) fn outbound(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
+    above_zero("connect_timeout", cluster.connect_timeout.as_ref())?;
+    if let Some(config) = &cluster.lb_config {
+        balancer(cluster.lb_policy, config)?;
+    }
+    if let Some(outlier) = &cluster.outlier_detection {
+        outlier_detection(outlier)?;
+    }
+    let panic = cluster.common_lb_config.as_ref();
+    let panic = panic.and_then(|config| config.healthy_panic_threshold.as_ref());
+    percent("common_lb_config.healthy_panic_threshold", panic)?;
+    for options in cluster.typed_extension_protocol_options.values() {
+        http_options(options)?;
+    }
+    Ok(())
+}
+
+fn balancer(policy: i32, config: &LbConfig) -> Result<(), Refusal> {
+    let (needs, slow_start) = match config {
+        LbConfig::RingHashLbConfig(ring) => {
+            let size = ring.minimum_ring_size.map_or(0, |size| size.value);
+            if size > HashTable::MAX_RING {
+                return Err(Refusal::new("ring_hash_lb_config", "the ring is too large"));
+            }
+            (LbPolicy::RingHash, None)
+        }
+        LbConfig::MaglevLbConfig(maglev) => {
+            let size = maglev.table_size.map_or(2, |size| size.value);
+            if size > HashTable::MAX_MAGLEV || !HashTable::is_prime(size) {
+                let why = "the size of the table is no prime, or too large";
+                return Err(Refusal::new("maglev_lb_config", why));
+            }
+            (LbPolicy::Maglev, None)
+        }
+        LbConfig::RoundRobinLbConfig(config) => {
+            (LbPolicy::RoundRobin, config.slow_start_config.as_ref())
+        }
+        LbConfig::LeastRequestLbConfig(config) => {
+            (LbPolicy::LeastRequest, config.slow_start_config.as_ref())
+        }
+        LbConfig::OriginalDstLbConfig(_) => (LbPolicy::ClusterProvided, None),
+    };
+    if policy != i32::from(needs) {
+        return Err(Refusal::new("lb_config", "it is that of another policy"));
+    }
+    slow_start.map_or(Ok(()), self::slow_start)
+}
+
+fn slow_start(config: &SlowStartConfig) -> Result<(), Refusal> {
+    above_zero("slow_start_config", config.slow_start_window.as_ref())?;
+    percent("slow_start_config", config.min_weight_percent.as_ref())?;
+    match config.aggression.as_ref().map(|a| a.default_value) {
+        Some(value) if value <= 0.0 => {
+            let why = "the aggression is not above zero";
+            Err(Refusal::new("slow_start_config", why))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn outlier_detection(outlier: &pb::cluster::OutlierDetection) -> Result<(), Refusal> {
+    for time in [&outlier.interval, &outlier.base_ejection_time] {
+        if time.is_some() {
+            above_zero("outlier_detection", time.as_ref())?;
+        }
+    }
+    let percents = [
+        outlier.max_ejection_percent,
+        outlier.enforcing_consecutive_5xx,
+        outlier.enforcing_consecutive_gateway_failure,
+        outlier.enforcing_success_rate,
+    ];
+    match percents.into_iter().flatten().any(|p| p.value > 100) {
+        true => Err(Refusal::new(
+            "outlier_detection",
+            "a percentage is over 100",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Envoy refuses options that name no version of HTTP.
+fn http_options(options: &pb::Any) -> Result<(), Refusal> {
+    let decoded = pb::upstream_http::HttpProtocolOptions::decode(&*options.value);
+    match decoded {
+        Ok(options) if options.upstream_protocol_options.is_some() => Ok(()),
+        _ => Err(Refusal::new(
+            "typed_extension_protocol_options",
+            "no version of HTTP is named",
+        )),
+    }
+}
+
+fn above_zero(field: &str, time: Option<&pb::Duration>) -> Result<(), Refusal> {
+    match time {
+        Some(time) if time.seconds > 0 || time.nanos > 0 => Ok(()),
+        _ => Err(Refusal::new(field, "it is not above zero")),
+    }
+}
+
+fn percent(field: &str, percent: Option<&pb::percent::Percent>) -> Result<(), Refusal> {
+    match percent {
+        Some(percent) if !(0.0..=100.0).contains(&percent.value) => {
+            Err(Refusal::new(field, "a percentage is not from 0 to 100"))
+        }
+        _ => Ok(()),
     }
 }
 

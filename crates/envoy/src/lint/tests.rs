@@ -96,7 +96,9 @@ fn a_discovered_cluster_needs_a_source() {
         host: &host("db"),
         port: 80,
         subset: None,
-        http2: false,
+        speaks: crate::cluster::Speaks::Http1,
+        policy: &model::TrafficPolicy::default(),
+        rule: None,
     };
     let built = clusters.build(&key, &mut Vec::new());
     let mut broken = pb::cluster::Cluster::decode(built.body.unwrap()).unwrap();

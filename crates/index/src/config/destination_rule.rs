@@ -1,4 +1,4 @@
-//! `DestinationRule` to the subsets of a host.
+//! `DestinationRule` to the subsets of a host and the policies of both.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use api::istio;
 use model::{DestinationRule, ExportTo, Labels, Subset};
 
 use super::object::Context;
-use super::{names, reference};
+use super::{names, reference, traffic_policy};
 use crate::codes;
 use crate::report::Report;
 
@@ -21,16 +21,27 @@ pub(super) fn convert(
         let field = format!("spec.subsets[{i}].name");
         check_name(&subset.name, field, &mut seen, report);
     }
-    let subsets = spec.subsets.into_iter().map(|subset| Subset {
+    let mut policies = |policy: Option<istio::traffic_policy::TrafficPolicy>, at: &str| {
+        let policy = policy.map(|policy| traffic_policy::convert(policy, at, report));
+        policy.unwrap_or_default()
+    };
+    let own = policies(spec.traffic_policy, "spec.trafficPolicy");
+    let subsets = spec.subsets.into_iter().enumerate();
+    let subsets = subsets.map(|(i, subset)| Subset {
         name: subset.name,
         labels: Labels::from(subset.labels),
+        policies: policies(
+            subset.traffic_policy,
+            &format!("spec.subsets[{i}].trafficPolicy"),
+        ),
     });
     Some(DestinationRule {
         object: reference(&context.object.key),
-        host: host?,
+        policies: own,
         subsets: subsets.collect(),
         export_to: ExportTo::All,
         workload_selector: None,
+        host: host?,
     })
 }
 

@@ -176,7 +176,7 @@ fn short_names_stand_for_the_own_namespace() {
     let mut index = index_of(mesh(NamespaceMode::TopGroup, &[]));
     index.apply(workload(Event::Apply(at(
         "/shop/reviews",
-        json!({"istio": "reviews"}),
+        json!({"istio": "reviews", "version": "v1"}),
         1,
     ))));
     let mut route = to_subset("r", "v1");

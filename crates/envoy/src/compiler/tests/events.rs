@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::history::{AGENTS, Event, PROXIES};
+use super::policies;
 use crate::fixtures::routes::*;
 use crate::fixtures::*;
 
@@ -44,7 +45,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => (select(HOSTS), prop::option::weighted(0.8, service)).prop_map(|(h, s)| Event::Service(h, s)),
         5 => (select(HOSTS), number, prop::collection::vec(endpoint(), 0..4)).prop_map(endpoints),
-        2 => (select(NAMES), prop::option::weighted(0.8, subsets)).prop_map(|(h, s)| Event::Rule(h, s)),
+        3 => (select(NAMES), prop::option::weighted(0.8, (policies::policies(), subsets))).prop_map(|(h, s)| Event::Rule(h, s)),
         4 => (select(&["one", "two", "three"][..]), prop::option::weighted(0.8, routes())).prop_map(named),
         2 => (select(&["one", "two"][..]), prop::option::weighted(0.8, gateway())).prop_map(placed),
         1 => mesh().prop_map(Event::Mesh),
@@ -61,8 +62,10 @@ fn unique(mut subsets: Vec<Subset>) -> Vec<Subset> {
 
 fn subset() -> impl Strategy<Value = Subset> {
     let labels = select(&["v1", "v2"][..]).prop_map(version);
-    (select(&["v1", "v2", "all"][..]), labels).prop_map(|(name, labels)| Subset {
+    let names = select(&["v1", "v2", "all"][..]);
+    (names, labels, policies::policies()).prop_map(|(name, labels, policies)| Subset {
         name: name.to_owned(),
+        policies,
         labels: if name == "all" {
             Labels::default()
         } else {

@@ -13,7 +13,7 @@ use crate::fixtures::*;
 pub(super) enum Event {
     Service(&'static str, Option<Claim>),
     Endpoints(&'static str, u16, Vec<Endpoint>),
-    Rule(&'static str, Option<Vec<Subset>>),
+    Rule(&'static str, Option<(Policies, Vec<Subset>)>),
     Routes(&'static str, Option<VirtualService>),
     Gateway(&'static str, Option<Gateway>),
     Mesh(Mesh),
@@ -54,15 +54,16 @@ impl Truth {
             Event::Endpoints(name, port, endpoints) => {
                 self.endpoints.insert((name, port), endpoints);
             }
-            Event::Rule(name, subsets) => {
-                let rule = |subsets| DestinationRule {
+            Event::Rule(name, said) => {
+                let rule = |(policies, subsets)| DestinationRule {
                     object: object("DestinationRule", name),
                     host: host(name),
+                    policies,
                     subsets,
                     export_to: ExportTo::All,
                     workload_selector: None,
                 };
-                set(&mut self.rules, name, subsets.map(rule));
+                set(&mut self.rules, name, said.map(rule));
             }
             Event::Routes(name, value) => set(&mut self.routes, name, value),
             Event::Gateway(name, value) => set(&mut self.gateways, name, value),

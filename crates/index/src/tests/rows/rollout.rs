@@ -87,7 +87,8 @@ fn row05_a_service_without_workloads_is_gone_and_routes_to_it_are_told() {
     index.apply(workload(Event::Delete(key("/reviews"))));
     let world = published(&mut index).world;
     assert!(world.services.is_empty() && world.endpoints.is_empty());
-    assert_eq!(codes(&world), [crate::codes::UNKNOWN_HOST]);
+    let told = [crate::codes::UNKNOWN_HOST, crate::codes::RULE_WITHOUT_HOST];
+    assert_eq!(codes(&world), told);
     assert_eq!(world.virtual_services.len(), 1);
 }
 

@@ -1,0 +1,52 @@
+//! How connections to endpoints are wrapped: TLS, and the header that tells who calls.
+
+use model::traffic_policy::ProxyProtocol;
+
+use super::outbound::OutboundKey;
+use crate::{message, pb};
+
+/// The transport socket of a service's cluster; `None` for plain connections.
+pub(super) fn outbound(key: &OutboundKey<'_>) -> Option<pb::core::TransportSocket> {
+    let inner = None;
+    match key.policy.proxy_protocol {
+        Some(version) => Some(proxy_protocol(version, inner)),
+        None => inner,
+    }
+}
+
+/// The header goes first, in front of TLS.
+fn proxy_protocol(
+    version: ProxyProtocol,
+    inner: Option<pb::core::TransportSocket>,
+) -> pb::core::TransportSocket {
+    use pb::core::proxy_protocol_config::Version;
+    let version = match version {
+        ProxyProtocol::V1 => Version::V1,
+        ProxyProtocol::V2 => Version::V2,
+    };
+    let transport = pb::proxy_protocol::ProxyProtocolUpstreamTransport {
+        config: Some(pb::core::ProxyProtocolConfig {
+            version: version.into(),
+            ..Default::default()
+        }),
+        transport_socket: Some(inner.unwrap_or_else(plain)),
+        ..Default::default()
+    };
+    named(
+        "envoy.transport_sockets.upstream_proxy_protocol",
+        message::any(&transport),
+    )
+}
+
+fn plain() -> pb::core::TransportSocket {
+    let buffer = pb::raw_buffer::RawBuffer::default();
+    named("envoy.transport_sockets.raw_buffer", message::any(&buffer))
+}
+
+fn named(name: &str, config: pb::Any) -> pb::core::TransportSocket {
+    use pb::core::transport_socket::ConfigType;
+    pb::core::TransportSocket {
+        name: name.to_owned(),
+        config_type: Some(ConfigType::TypedConfig(config)),
+    }
+}

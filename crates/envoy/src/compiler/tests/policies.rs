@@ -1,0 +1,84 @@
+//! Random traffic policies.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::traffic_policy::*;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// Mostly none, as in real meshes.
+pub(super) fn policies() -> impl Strategy<Value = Policies> {
+    let port = (select(&[80u16, 9080][..]), block());
+    let by_port = prop::collection::btree_map(select(&[80u16, 9080][..]), block(), 0..2);
+    let all = (block(), prop::option::weighted(0.1, proxy_protocol()));
+    prop_oneof![
+        2 => Just(Policies::default()),
+        2 => (all, by_port).prop_map(|((port, proxy_protocol), by_port)| Policies {
+            all: TrafficPolicy { port, proxy_protocol, ..TrafficPolicy::default() },
+            by_port,
+        }),
+        1 => port.prop_map(|(port, block)| Policies {
+            by_port: [(port, block)].into(),
+            ..Policies::default()
+        }),
+    ]
+}
+
+fn block() -> impl Strategy<Value = PortPolicy> {
+    (
+        prop::option::weighted(0.4, balancer()),
+        prop::option::weighted(0.3, pool()),
+        prop::option::weighted(0.3, outlier()),
+    )
+        .prop_map(|(balancer, pool, outlier)| PortPolicy {
+            load_balancer: balancer.map(Arc::new),
+            connection_pool: pool.map(Arc::new),
+            outlier_detection: outlier.map(Arc::new),
+            ..PortPolicy::default()
+        })
+}
+
+fn balancer() -> impl Strategy<Value = LoadBalancer> {
+    let hash = |key, table| Algorithm::ConsistentHash { key, table };
+    let algorithms = vec![
+        None,
+        Some(Algorithm::RoundRobin),
+        Some(Algorithm::Random),
+        Some(Algorithm::Passthrough),
+        Some(hash(HashKey::SourceIp, HashTable::Maglev { size: None })),
+        Some(hash(
+            HashKey::Header("x-user".to_owned()),
+            HashTable::Ring {
+                minimum: Some(1024),
+            },
+        )),
+        // One that Envoy would refuse.
+        Some(hash(HashKey::SourceIp, HashTable::Maglev { size: Some(4) })),
+    ];
+    select(algorithms).prop_map(|algorithm| LoadBalancer {
+        algorithm,
+        ..LoadBalancer::default()
+    })
+}
+
+fn pool() -> impl Strategy<Value = ConnectionPool> {
+    let upstream = select(&[Upstream::Declared, Upstream::Upgrade, Upstream::OfCaller][..]);
+    (1..3u32, upstream).prop_map(|(limit, upstream)| ConnectionPool {
+        max_connections: NonZeroU32::new(limit),
+        upstream,
+        ..ConnectionPool::default()
+    })
+}
+
+fn outlier() -> impl Strategy<Value = OutlierDetection> {
+    (1..3u64).prop_map(|seconds| OutlierDetection {
+        interval: Some(Duration::from_secs(seconds)),
+        ..OutlierDetection::default()
+    })
+}
+
+fn proxy_protocol() -> impl Strategy<Value = ProxyProtocol> {
+    select(&[ProxyProtocol::V1, ProxyProtocol::V2][..])
+}
