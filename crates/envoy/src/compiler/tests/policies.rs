@@ -36,7 +36,6 @@ fn block() -> impl Strategy<Value = PortPolicy> {
             load_balancer: balancer.map(Arc::new),
             connection_pool: pool.map(Arc::new),
             outlier_detection: outlier.map(Arc::new),
-            ..PortPolicy::default()
         })
 }
 
