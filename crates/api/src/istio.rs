@@ -4,6 +4,7 @@
 //! its `spec` is still plain JSON. [`decode`] turns the spec into a typed kind, keeps the path of
 //! every field that it does not know, and names the path of the field that it cannot read.
 
+mod authentication;
 mod connection;
 mod decode;
 mod destination_rule;
@@ -17,6 +18,10 @@ mod string_match;
 pub mod traffic_policy;
 mod virtual_service;
 
+pub use authentication::{
+    PeerAuthentication, PeerMethod, PeerMtls, PeerSelector, Policy, PolicyMtls, PolicyPort,
+    PolicyTarget,
+};
 pub use connection::{ConnectionDestination, TcpMatch, TcpRoute, TlsMatch, TlsRoute};
 pub use decode::{DecodeError, Decoded, decode};
 pub use destination_rule::{DestinationRule, Subset, WorkloadSelector};

@@ -56,8 +56,8 @@ impl Built {
     }
 
     pub(crate) fn secret(secret: &pb::tls::Secret) -> Built {
-        // Its parts are valid by construction.
-        Built::checked(Kind::Secret, &secret.name, secret, Ok(()))
+        let verdict = lint::secret(secret);
+        Built::checked(Kind::Secret, &secret.name, secret, verdict)
     }
 
     pub(crate) fn resource(self) -> Option<Resource> {

@@ -17,6 +17,7 @@ use crate::Kind;
 use crate::built::Built;
 use crate::registry::{Registry, connect_timeout};
 use crate::reporting::Told;
+use crate::tls::OwnIdentity;
 use crate::{cluster, collector};
 
 pub(crate) use output::Output;
@@ -50,6 +51,9 @@ pub fn compile(world: &World, proxy: &Proxy) -> Compiled {
     let buffer = &mut Vec::new();
     output.add(black_hole(&registry));
     collector::clusters(&registry).for_each(|built| output.add(built));
+    for secret in registry.secrets() {
+        output.add(secret.build());
+    }
     for service in registry.services() {
         for target in registry.targets(service) {
             output.add(services::cluster(&registry, target, buffer));
@@ -73,6 +77,9 @@ pub(crate) fn own(registry: &Registry, proxy: &Proxy) -> Output {
     match proxy.role {
         Role::Sidecar => sidecar::own(registry, proxy, &mut output),
         Role::Router => router::own(registry, proxy, &mut output),
+    }
+    for secret in OwnIdentity::secrets(&proxy.identity) {
+        output.add(secret.build());
     }
     output
 }

@@ -28,7 +28,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{ChangeSet, Diagnostic, Gateway, ObjectRef, Proxy, Role, World};
+use model::{Authentication, ChangeSet, Diagnostic, Gateway, ObjectRef, Proxy, Role, World};
 
 use crate::Kind;
 use crate::compile::{own, sidecar};
@@ -63,6 +63,8 @@ struct Latest {
     ports: BTreeSet<u16>,
     /// Gateways that changed, as they were and as they are.
     gateways: Vec<Arc<Gateway>>,
+    /// Policies that changed, as they were and as they are.
+    authentication: Vec<Arc<Authentication>>,
     /// What routes asked of callers before.
     asked: Asked,
 }
@@ -103,6 +105,7 @@ impl Compiler {
             ports: touched.listeners,
             gateways: touched.gateways,
             asked: Asked::of(&old),
+            authentication: touched.authentication,
         };
         self.sets.take_news()
     }
@@ -180,6 +183,12 @@ impl Compiler {
                 gateways.any(|gateway| gateway.selector.selects(&proxy.labels))
             }
             Role::Sidecar => {
+                if let Some(instance) = &proxy.instance {
+                    let mut policies = self.latest.authentication.iter();
+                    if policies.any(|policy| policy.may_concern(instance)) {
+                        return true;
+                    }
+                }
                 let contested = sidecar::contested(&self.registry.world.mesh, proxy);
                 let now = Asked::of(&self.registry);
                 contested

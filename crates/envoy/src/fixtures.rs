@@ -292,6 +292,7 @@ pub(crate) fn sidecar(name: &str, ports: &[(u16, u16, &str)]) -> Proxy {
         domain: DOMAIN.into(),
         capture: Capture::Redirect,
         application: ip("127.0.0.1"),
+        identity: ProxyIdentity::default(),
     }
 }
 

@@ -9,10 +9,12 @@ mod cluster;
 mod listener;
 mod regex;
 mod route;
+mod tls;
 
 pub(crate) use cluster::{cluster, outbound};
 pub(crate) use listener::listener;
 pub(crate) use route::route;
+pub(crate) use tls::secret;
 
 #[cfg(test)]
 pub(crate) use cluster::assignment;

@@ -2,6 +2,7 @@
 
 pub(crate) mod inbound;
 pub(crate) mod outbound;
+mod secured;
 pub(crate) mod virtual_;
 
 use std::net::{IpAddr, SocketAddr};

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::authentication::Policies;
 use model::route::Destination;
 use model::{
     ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Service, TrafficPolicy, World,
@@ -15,6 +16,7 @@ use model::{
 use crate::cluster::Outbound;
 use crate::compile::PortServices;
 use crate::route::MeshRoutes;
+use crate::tls::{Secret, Secrets};
 
 /// A World, indexed.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub(crate) struct Registry {
     names: Arc<Names>,
     rules: Arc<ByHost<DestinationRule>>,
     routes: Arc<MeshRoutes>,
+    policies: Arc<Policies>,
+    secrets: Arc<Secrets>,
     pub(crate) clusters: Arc<Outbound>,
 }
 
@@ -62,6 +66,8 @@ impl Registry {
             names: Arc::new(Names::new(&world)),
             rules: Arc::new(rules),
             routes: Arc::default(),
+            policies: Arc::new(Policies::new(&world.authentication, &world.mesh)),
+            secrets: Arc::new(Secrets::of(&world)),
             clusters: Arc::new(Outbound::new(connect_timeout(&world))),
             world,
         };
@@ -87,6 +93,15 @@ impl Registry {
             next.rules = Arc::new(ByHost::rules(world));
             next.clusters = Arc::new(next.clusters.forgetful());
         }
+        if config(kind::DESTINATION_RULE) || config(kind::GATEWAY) {
+            let secrets = Secrets::of(world);
+            if secrets != *next.secrets {
+                next.secrets = Arc::new(secrets);
+            }
+        }
+        if kind::AUTHENTICATION.into_iter().any(config) {
+            next.policies = Arc::new(Policies::new(&world.authentication, &world.mesh));
+        }
         if services || config(kind::VIRTUAL_SERVICE) {
             next.routes = Arc::new(MeshRoutes::new(&next));
         }
@@ -106,6 +121,21 @@ impl Registry {
     /// The virtual services that apply to sidecars.
     pub(crate) fn routes(&self) -> &MeshRoutes {
         &self.routes
+    }
+
+    /// What workloads demand of those who connect.
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// The secrets that any proxy may ask for, in order.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.secrets.0.iter()
+    }
+
+    /// Whether both have the same secrets.
+    pub(crate) fn same_secrets(&self, other: &Registry) -> bool {
+        Arc::ptr_eq(&self.secrets, &other.secrets)
     }
 
     /// Services that stand for all hosts under a suffix.
@@ -192,6 +222,8 @@ impl Target<'_> {
 pub(crate) mod kind {
     pub(crate) const DESTINATION_RULE: &str = "DestinationRule";
     pub(crate) const VIRTUAL_SERVICE: &str = "VirtualService";
+    pub(crate) const GATEWAY: &str = "Gateway";
+    pub(crate) const AUTHENTICATION: [&str; 3] = ["MeshPolicy", "Policy", "PeerAuthentication"];
 }
 
 /// The ports that are served at all. Envoy's listeners for UDP need more than a port.

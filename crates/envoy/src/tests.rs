@@ -1,6 +1,7 @@
 //! What is compiled, seen as JSON.
 
 mod addresses;
+mod authentication;
 mod clusters;
 mod connections;
 mod determinism;

@@ -17,10 +17,9 @@
 )]
 
 mod client;
+mod identity;
 mod secret;
 mod server;
-
-use std::sync::Arc;
 
 use model::tls::{Cipher, TlsVersion, Versions};
 use prost::Name;
@@ -32,6 +31,7 @@ use crate::{message, pb};
 mod tests;
 
 pub(crate) use client::{ClientKey, FollowsHost, client, follows_host};
+pub(crate) use identity::OwnIdentity;
 pub(crate) use secret::{Secret, Secrets};
 pub(crate) use server::{ALPN_HTTP, Identity, ServerKey, server};
 
@@ -97,7 +97,7 @@ fn combined(
 }
 
 /// Exactly this name in a certificate, of the type that it looks like.
-fn exactly(name: &Arc<str>) -> pb::tls::SubjectAltNameMatcher {
+fn exactly(name: &str) -> pb::tls::SubjectAltNameMatcher {
     use pb::matcher::string_matcher::MatchPattern;
     matcher(name, MatchPattern::Exact(name.to_string()))
 }

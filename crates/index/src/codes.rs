@@ -134,3 +134,28 @@ pub const IDLE_SUBSET: &str = "PH0364";
 pub const RULE_WITHOUT_HOST: &str = "PH0365";
 /// A field of a policy without effect.
 pub const POLICY_FIELD_IGNORED: &str = "PH0368";
+
+// --- Authentication ---
+
+/// A mesh policy that is not named `default`.
+pub const POLICY_NAME: &str = "PH0601";
+/// A policy whose name and targets contradict each other.
+pub const POLICY_SCOPE: &str = "PH0602";
+/// A target of a policy is no service, or a port of it is none.
+pub const BAD_TARGET: &str = "PH0603";
+/// What a policy demands of peers cannot be understood.
+pub const BAD_PEER: &str = "PH0604";
+/// What a policy says of end users, which is not in force.
+pub const END_USERS: &str = "PH0605";
+/// Labels of a target, which is a service as a whole.
+pub const TARGET_LABELS: &str = "PH0606";
+/// `peerIsOptional`, which changes nothing.
+pub const PEER_OPTIONAL: &str = "PH0607";
+/// A selector of workloads cannot be used.
+pub const BAD_SELECTOR: &str = "PH0608";
+/// Modes by port where no workloads are selected.
+pub const PORTS_WITHOUT_SELECTOR: &str = "PH0609";
+/// An older policy already holds for the same.
+pub const AUTHENTICATION_TWICE: &str = "PH0610";
+/// A policy aims at a service, or a port, that does not exist.
+pub const IDLE_POLICY: &str = "PH0611";

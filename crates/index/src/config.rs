@@ -4,6 +4,7 @@
 //! version of it that was good last stays in force. What concerns several objects (merging,
 //! precedence) is decided when a World is published.
 
+mod authentication;
 mod destination_rule;
 mod gateway;
 mod names;

@@ -3,6 +3,7 @@
 //! They are warnings. The objects are in force as they are: what is missing may come later, and
 //! then no object needs to change for it.
 
+mod authentication;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use crate::codes;
 use crate::report::Report;
 use crate::ruling::{Placed, Ruling};
 
+pub(crate) use authentication::of_policies;
 pub(crate) use rules::RuleFindings;
 
 /// What virtual services refer to, and what they compete for.

@@ -6,7 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use model::{Capture, Instance, Labels, Mesh, Proxy, Role, World};
+use model::tls::{FilePath, IdentityFiles, InvalidTls, KeyPair};
+use model::{Capture, Instance, Labels, Mesh, Proxy, ProxyIdentity, Role, World};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -36,6 +37,8 @@ pub enum Unidentified {
     Address { id: String, ip: String },
     #[error("the node metadata {key} is {value:?}; it must be an IP address such as 127.0.0.1")]
     Metadata { key: &'static str, value: String },
+    #[error("the node metadata {key} names no file: {why}")]
+    Path { key: &'static str, why: InvalidTls },
 }
 
 /// Finds out who a node is. A node whose instance is not known, or not yet, is a proxy, too: it
@@ -81,6 +84,10 @@ pub fn identify(world: &World, claim: &Claim<'_>, peer: IpAddr) -> Result<Proxy,
             _ => Capture::Redirect,
         },
         application: address(claim.metadata, "APP_ADDRESS")?,
+        identity: ProxyIdentity {
+            client: files(claim.metadata, CLIENT_FILES)?,
+            server: files(claim.metadata, SERVER_FILES)?,
+        },
     })
 }
 
@@ -172,6 +179,44 @@ fn claimed_labels(metadata: &Map<String, Value>) -> Labels {
     let labels = metadata.get("LABELS").and_then(Value::as_object);
     let pairs = labels.into_iter().flatten();
     pairs.filter_map(|(k, v)| Some((k, v.as_str()?))).collect()
+}
+
+/// Where the metadata of Istio's agents says that certificates are: chain, key and root.
+const CLIENT_FILES: [&str; 3] = [
+    "TLS_CLIENT_CERT_CHAIN",
+    "TLS_CLIENT_KEY",
+    "TLS_CLIENT_ROOT_CERT",
+];
+const SERVER_FILES: [&str; 3] = [
+    "TLS_SERVER_CERT_CHAIN",
+    "TLS_SERVER_KEY",
+    "TLS_SERVER_ROOT_CERT",
+];
+
+/// The files that the metadata names, and the usual ones where it names none.
+fn files(
+    metadata: &Map<String, Value>,
+    [chain, key, root]: [&'static str; 3],
+) -> Result<IdentityFiles, Unidentified> {
+    let usual = IdentityFiles::default();
+    Ok(IdentityFiles {
+        pair: KeyPair {
+            chain: path(metadata, chain, usual.pair.chain)?,
+            key: path(metadata, key, usual.pair.key)?,
+        },
+        root: path(metadata, root, usual.root)?,
+    })
+}
+
+fn path(
+    metadata: &Map<String, Value>,
+    key: &'static str,
+    usual: FilePath,
+) -> Result<FilePath, Unidentified> {
+    match metadata.get(key).and_then(Value::as_str) {
+        None | Some("") => Ok(usual),
+        Some(text) => FilePath::parse(text).map_err(|why| Unidentified::Path { key, why }),
+    }
 }
 
 /// An address in the metadata, else the loopback address.

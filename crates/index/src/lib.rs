@@ -68,6 +68,7 @@ pub struct Index {
     gateway_findings: Vec<Diagnostic>,
     settings_findings: Vec<Diagnostic>,
     rule_findings: RuleFindings,
+    policy_findings: Vec<Diagnostic>,
     world: Arc<World>,
 }
 
@@ -96,6 +97,7 @@ impl Index {
             gateway_findings: Vec::new(),
             settings_findings: Vec::new(),
             rule_findings: RuleFindings::default(),
+            policy_findings: Vec::new(),
             world: Arc::new(World::default()),
         }
     }
@@ -168,6 +170,10 @@ impl Index {
         findings_changed |= self
             .rule_findings
             .refresh(rules, world, &changes, every_rule);
+        if config_changed || !changes.services.is_empty() || !changes.instances.is_empty() {
+            let found = findings::of_policies(&self.ruling.authentication, world);
+            findings_changed |= findings::replace(&mut self.policy_findings, found);
+        }
         if findings_changed {
             changes.diagnostics = self.put_diagnostics();
         }
@@ -190,6 +196,7 @@ impl Index {
         all.extend(self.gateway_findings.iter().cloned());
         all.extend(self.settings_findings.iter().cloned());
         all.extend(self.rule_findings.all().cloned());
+        all.extend(self.policy_findings.iter().cloned());
         all.extend(self.problems_by_source.values().flatten().cloned());
         all.sort();
         all.dedup();

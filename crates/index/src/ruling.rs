@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use model::route::VirtualService;
 use model::{
-    ChangeSet, DestinationRule, Diagnostic, Gateway, Hostname, Location, ObjectRef, World,
+    Authentication, ChangeSet, DestinationRule, Diagnostic, Gateway, Hostname, Location, ObjectRef,
+    World,
 };
 
 use crate::codes;
@@ -18,6 +19,7 @@ pub(crate) struct Ruling {
     pub(crate) gateways: Vec<Placed<Gateway>>,
     pub(crate) virtual_services: Vec<Placed<VirtualService>>,
     pub(crate) destination_rules: Vec<Placed<DestinationRule>>,
+    pub(crate) authentication: Vec<Placed<Authentication>>,
     /// What merging found.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -43,6 +45,7 @@ impl Ruling {
             Item::Gateway(v) => self.gateways.push(Placed::new(v, location)),
             Item::VirtualService(v) => self.virtual_services.push(Placed::new(v, location)),
             Item::DestinationRule(v) => self.destination_rules.push(Placed::new(v, location)),
+            Item::Authentication(v) => self.authentication.push(Placed::new(v, location)),
         }
     }
 
@@ -74,6 +77,7 @@ impl Ruling {
             &self.destination_rules,
             changes,
         );
+        put(&mut world.authentication, &self.authentication, changes);
     }
 }
 
@@ -101,6 +105,12 @@ impl OfObject for VirtualService {
 }
 
 impl OfObject for DestinationRule {
+    fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
+impl OfObject for Authentication {
     fn object(&self) -> &ObjectRef {
         &self.object
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::{
-    ChangeSet, Diagnostic, Endpoint, Hostname, Port, Protocol, Service, ServicePort, World,
+    ChangeSet, Diagnostic, Endpoint, Hostname, Mesh, Port, Protocol, Service, ServicePort, World,
 };
 
 use crate::codes;
 use crate::report::Report;
-use crate::workloads::{Candidate, Facts, Who};
+use crate::workloads::{Candidate, Facts, Who, account};
 
 /// A service with the endpoints of each of its ports.
 #[derive(Debug)]
@@ -22,19 +22,21 @@ pub(crate) struct Built {
 }
 
 /// Merges the workloads that claim a host, in order of precedence; `None` if there are none.
-pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)]) -> Option<Built> {
+pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)], mesh: &Mesh) -> Option<Built> {
     let namespace = claimants
         .iter()
         .find_map(|(_, facts)| Some(&facts.claims.get(host)?.namespace))?;
     let (ports, conflicts) = merge_ports(host, claimants);
     let mut candidates_by_port: BTreeMap<u16, Vec<(Option<Timestamp>, &Candidate)>> =
         ports.iter().map(|port| (port.number, Vec::new())).collect();
+    let mut identities = BTreeSet::new();
     for (_, facts) in claimants {
         let members = facts
             .instances
             .iter()
             .filter(|r| r.instance.hosts.contains(host));
         for running in members {
+            identities.insert(account::identity(&running.instance, mesh));
             for candidate in &running.endpoints {
                 let candidates = candidates_by_port
                     .entry(candidate.service_port)
@@ -42,6 +44,9 @@ pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)]) -> Option<Bui
                 candidates.push((running.since, candidate));
             }
         }
+    }
+    if identities.is_empty() {
+        identities.insert(account::default_identity(namespace, mesh));
     }
     let endpoints = candidates_by_port.into_iter();
     Some(Built {
@@ -52,6 +57,7 @@ pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)]) -> Option<Bui
         service: Service {
             ports,
             aliases: merge_aliases(host, claimants),
+            subject_alt_names: identities.into_iter().collect(),
             ..Service::new(host.clone(), namespace.clone())
         },
     })

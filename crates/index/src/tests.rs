@@ -1,5 +1,6 @@
 //! Tests of the whole index: updates in, Worlds and ChangeSets out.
 
+mod authentication;
 mod config;
 mod connections;
 mod docs;

@@ -6,6 +6,7 @@
 //! Pod ─┘                              └────► instances
 //! ```
 
+pub(crate) mod account;
 mod app;
 mod facts;
 mod groups;
@@ -72,7 +73,7 @@ impl Workloads {
             let claimants = self.claimants(&host).collect();
             let last = self.owner_by_host.get(&host);
             let settled = owner::settle(&host, claimants, last, world.mesh.ownership);
-            let built = services::build(&host, &settled.members);
+            let built = services::build(&host, &settled.members, &world.mesh);
             let (owner, mut conflicts) = (settled.owner, settled.conflicts);
             conflicts.extend(services::put(world, &host, built, changes));
             match owner {

@@ -9,6 +9,7 @@
 //! Proxy ────┘                      └─► DestinationRule (subsets: labels of instances; policies)
 //! ```
 
+pub mod authentication;
 pub mod change;
 pub mod cidr;
 pub mod destination_rule;
@@ -30,6 +31,7 @@ pub mod traffic_policy;
 pub mod visibility;
 pub mod world;
 
+pub use authentication::Authentication;
 pub use change::ChangeSet;
 pub use cidr::{Cidr, InvalidCidr};
 pub use destination_rule::{DestinationRule, Subset};
@@ -45,7 +47,7 @@ pub use mesh::{
 };
 pub use name::{Hostname, InvalidHostname};
 pub use protocol::Protocol;
-pub use proxy::{Capture, Proxy, Role};
+pub use proxy::{Capture, Proxy, ProxyIdentity, Role};
 pub use reporting::{AccessLog, Reporting, Tracing};
 pub use service::{NamedEndpoint, NamedTarget, Placement, Port, Resolution, Service, ServicePort};
 pub use traffic_policy::{Policies, TrafficPolicy};

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::tls::IdentityFiles;
 use crate::{Instance, Labels};
 
 /// A connected Envoy, identified. Equal proxies get equal resources.
@@ -23,6 +24,16 @@ pub struct Proxy {
     pub capture: Capture,
     /// Where the application listens that an inbound request is handed to.
     pub application: IpAddr,
+    pub identity: ProxyIdentity,
+}
+
+/// The files that hold a proxy's certificates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxyIdentity {
+    /// Shown to servers, and checked against.
+    pub client: IdentityFiles,
+    /// Shown to clients.
+    pub server: IdentityFiles,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

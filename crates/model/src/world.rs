@@ -6,8 +6,8 @@ use imbl::OrdMap;
 
 use crate::route::VirtualService;
 use crate::{
-    DestinationRule, Diagnostic, Endpoint, Gateway, Hostname, Instance, InstanceId, Mesh, Service,
-    ServicePort,
+    Authentication, DestinationRule, Diagnostic, Endpoint, Gateway, Hostname, Instance, InstanceId,
+    Mesh, Service, ServicePort,
 };
 
 /// A consistent state of the mesh. Whoever holds one sees no change; the next state is another World.
@@ -29,6 +29,8 @@ pub struct World {
     pub destination_rules: Arc<[Arc<DestinationRule>]>,
     /// In order of precedence.
     pub gateways: Arc<[Arc<Gateway>]>,
+    /// In order of precedence.
+    pub authentication: Arc<[Arc<Authentication>]>,
     /// Sorted.
     pub diagnostics: Arc<[Diagnostic]>,
 }

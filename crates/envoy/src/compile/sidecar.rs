@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use model::authentication::Mode;
 use model::{Capture, Instance, InstancePort, Mesh, Protocol, Proxy};
 
 use super::listeners::{Listeners, conflict};
@@ -16,6 +17,7 @@ use crate::listener::{inbound, outbound, virtual_};
 use crate::registry::{Registry, connect_timeout};
 use crate::reporting::Told;
 use crate::route::{self, Caller, SidecarKey};
+use crate::tls::OwnIdentity;
 
 /// The clusters that every sidecar has beside those of services.
 pub(crate) fn clusters(registry: &Registry) -> [Built; 2] {
@@ -67,10 +69,11 @@ pub(crate) fn routes(
 pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
     let mut listeners = Listeners::default();
     let told = Told::of(&registry.world, proxy);
-    let keys = own_ports(&registry.world.mesh, proxy, &told);
+    let identity = OwnIdentity::new(&registry.world.mesh, &proxy.identity);
+    let keys = own_ports(registry, proxy, &told, &identity);
     if proxy.capture == Capture::Redirect {
-        let mesh = &registry.world.mesh;
-        virtual_listeners(mesh, proxy, &keys, &told, &mut listeners, output);
+        let own = (keys.as_slice(), &told, &identity);
+        virtual_listeners(registry, proxy, own, &mut listeners, output);
     }
     inbound_side(registry, proxy, &keys, &mut listeners, output);
     hidden(registry, proxy, &told, &listeners, output);
@@ -130,13 +133,13 @@ pub(crate) fn contested(mesh: &Mesh, proxy: &Proxy) -> Vec<u16> {
 }
 
 fn virtual_listeners(
-    mesh: &Mesh,
+    registry: &Registry,
     proxy: &Proxy,
-    keys: &[PortKey<'_>],
-    told: &Told,
+    (keys, told, identity): (&[PortKey<'_>], &Told, &OwnIdentity),
     listeners: &mut Listeners,
     output: &mut Output,
 ) {
+    let mesh = &*registry.world.mesh;
     let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let outbound = SocketAddr::new(any, mesh.outbound_port);
     let inbound = SocketAddr::new(any, mesh.inbound_port);
@@ -148,13 +151,27 @@ fn virtual_listeners(
     };
     let served = Handling::new(mesh, told.as_server());
     listeners.add(outbound, None, output, || virtual_::outbound(&key));
-    listeners.add(inbound, None, output, || {
-        virtual_::inbound(mesh.inbound_port, keys, served)
-    });
+    let undeclared = proxy
+        .instance
+        .as_deref()
+        .is_some_and(|instance| registry.policies().undeclared(instance).mode == Mode::Strict);
+    let key = virtual_::InboundKey {
+        own: mesh.inbound_port,
+        ports: keys,
+        undeclared: undeclared.then(|| identity.view()),
+        handling: served,
+    };
+    listeners.add(inbound, None, output, || virtual_::inbound(&key));
 }
 
 /// The ports of the workload, each target once.
-fn own_ports<'a>(mesh: &'a Mesh, proxy: &'a Proxy, told: &'a Told) -> Vec<PortKey<'a>> {
+fn own_ports<'a>(
+    registry: &'a Registry,
+    proxy: &'a Proxy,
+    told: &'a Told,
+    identity: &'a OwnIdentity,
+) -> Vec<PortKey<'a>> {
+    let mesh = &registry.world.mesh;
     let instance = proxy.instance.as_deref();
     let ports = instance.map_or(&[][..], |instance| &instance.ports);
     let served = ports.iter().filter(|port| port.protocol != Protocol::Udp);
@@ -163,6 +180,10 @@ fn own_ports<'a>(mesh: &'a Mesh, proxy: &'a Proxy, told: &'a Told) -> Vec<PortKe
         service_port: port.service_port,
         host: instance.and_then(|instance| instance.hosts.first()),
         protocol: port.protocol,
+        demand: instance
+            .map(|instance| registry.policies().of_port(instance, port).demand)
+            .unwrap_or_default(),
+        identity: identity.view(),
         handling: Handling::new(mesh, told.as_server()),
     };
     let mut keys: Vec<_> = served.map(key).collect();

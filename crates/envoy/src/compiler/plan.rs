@@ -42,7 +42,7 @@ pub(super) struct Asked {
 pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
     let classes = Asked::of(registry).classes(proxy);
     let reporting = Told::of(&registry.world, proxy).client;
-    let mut scopes = vec![Scope::Clusters, Scope::Endpoints];
+    let mut scopes = vec![Scope::Clusters, Scope::Secrets, Scope::Endpoints];
     scopes.extend(proxy.agent.map(Scope::EndpointsFrom));
     match proxy.role {
         Role::Router => scopes.push(Scope::GatewayRoutes(

@@ -46,6 +46,11 @@ impl<'a> Redo<'a> {
         for key in &touched.endpoints {
             self.endpoints(&key.host, key.port);
         }
+        if !self.old.same_secrets(self.new) {
+            let key = SetKey(Scope::Secrets);
+            let built = whole::whole(&key, self.new, self.buffer);
+            self.sets.replace(&key, built);
+        }
         let config = !touched.gateways.is_empty() || !touched.virtual_services.is_empty();
         if config || !touched.listeners.is_empty() || !touched.routes.is_empty() {
             for key in self.sets.keys() {

@@ -35,6 +35,8 @@ pub(super) enum Scope {
     Clusters,
     /// The clusters that sidecars have beside these.
     SidecarClusters,
+    /// The files of certificates, for everyone.
+    Secrets,
     /// Endpoints as seen from machines that run none of them.
     Endpoints,
     /// What is seen otherwise from a machine.
@@ -72,6 +74,7 @@ impl SetKey {
                 Kind::Listener
             }
             Scope::Routes(_) | Scope::RoutesOf(..) | Scope::GatewayRoutes(..) => Kind::Route,
+            Scope::Secrets => Kind::Secret,
         }
     }
 
@@ -94,6 +97,7 @@ impl fmt::Display for SetKey {
         match &self.0 {
             Scope::Clusters => f.write_str("clusters"),
             Scope::SidecarClusters => f.write_str("clusters of sidecars"),
+            Scope::Secrets => f.write_str("secrets"),
             Scope::Endpoints => f.write_str("endpoints"),
             Scope::EndpointsFrom(agent) => write!(f, "endpoints from {agent}"),
             Scope::Listeners(Capture::Redirect, reporting) => {

@@ -1,5 +1,6 @@
 //! The compiler is held to what `compile` says from nothing.
 
+mod authentication;
 mod connections;
 mod counting;
 mod events;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::route::{Action, GatewayRef, VirtualService};
-use model::{ChangeSet, Endpoint, Gateway, Hostname, Service, ServicePort};
+use model::{Authentication, ChangeSet, Endpoint, Gateway, Hostname, Service, ServicePort};
 
 use crate::registry::{Registry, kind, served};
 
@@ -22,6 +22,8 @@ pub(super) struct Touched {
     pub(super) routes: BTreeSet<u16>,
     /// As they were and as they are.
     pub(super) gateways: Vec<Arc<Gateway>>,
+    /// As they were and as they are.
+    pub(super) authentication: Vec<Arc<Authentication>>,
     /// As they were and as they are; also those with a destination that can be another.
     pub(super) virtual_services: Vec<Arc<VirtualService>>,
 }
@@ -80,6 +82,9 @@ impl Touched {
         let gateways = world.gateways.iter();
         let gateways = gateways.filter(|gateway| changes.config.contains(&gateway.object));
         self.gateways.extend(gateways.cloned());
+        let policies = world.authentication.iter();
+        let policies = policies.filter(|policy| changes.config.contains(&policy.object));
+        self.authentication.extend(policies.cloned());
         let services = world.virtual_services.iter();
         let services = services.filter(|service| changes.config.contains(&service.object));
         self.virtual_services.extend(services.cloned());

@@ -10,6 +10,7 @@ use crate::collector;
 use crate::compile::{Asking, black_hole, router, services, sidecar};
 use crate::registry::{Registry, Target, served};
 use crate::route::{Caller, Source};
+use crate::tls::Secret;
 
 /// Builds a whole set. Of a set that holds only differences, at least these.
 pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> Vec<Built> {
@@ -22,6 +23,7 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
                 .collect()
         }
         Scope::SidecarClusters => sidecar::clusters(registry).into(),
+        Scope::Secrets => registry.secrets().map(Secret::build).collect(),
         Scope::Endpoints => targets(registry)
             .map(|target| services::assignment(registry, target, None, buffer))
             .collect(),

@@ -15,6 +15,7 @@ pub(crate) fn cluster(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     if cluster.name.is_empty() {
         return Err(Refusal::new("name", "it is empty"));
     }
+    super::tls::socket(cluster.transport_socket.as_ref())?;
     outbound(cluster)?;
     let Some(ClusterDiscoveryType::Type(kind)) = cluster.cluster_discovery_type else {
         return Err(Refusal::new("type", "it is missing"));

@@ -17,6 +17,7 @@ pub(crate) fn listener(listener: &pb::listener::Listener) -> Result<(), Refusal>
     }
     let mut seen = BTreeSet::new();
     for chain in &listener.filter_chains {
+        super::tls::socket(chain.transport_socket.as_ref())?;
         if chain.filters.is_empty() {
             return Err(Refusal::new("filters", "a filter chain has none"));
         }

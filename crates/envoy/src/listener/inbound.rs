@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use model::authentication::Demand;
 use model::{Hostname, Protocol};
 
-use super::{chain, listener, to_port};
+use super::{listener, secured, to_port};
 use crate::filter::{self, Handling, HttpKey, Routes, Side, TcpKey};
+use crate::tls::Identity;
 use crate::{message, names, pb, route};
 
 /// All that the handling of one port of a workload depends on.
@@ -18,6 +20,9 @@ pub(crate) struct PortKey<'a> {
     /// The service, if the workload belongs to one.
     pub(crate) host: Option<&'a Hostname>,
     pub(crate) protocol: Protocol,
+    pub(crate) demand: Demand,
+    /// Who the workload's proxy is.
+    pub(crate) identity: Identity<'a>,
     pub(crate) handling: Handling<'a>,
 }
 
@@ -25,25 +30,24 @@ pub(crate) struct PortKey<'a> {
 /// by `virtualOutbound` where rules of the older kind send all traffic there.
 pub(crate) fn build(key: &PortKey<'_>, address: IpAddr, bind: bool) -> pb::listener::Listener {
     let name = names::listener(address, key.target);
-    let filter = filter(key, &name);
     let address = SocketAddr::new(address, key.target);
-    let chain = chain(name.clone(), None, filter);
+    let chains = secured::chains(key, &name, None);
     let direction = pb::core::TrafficDirection::Inbound;
-    let mut listener = listener(name, address, direction, [chain], key.handling);
+    let mut listener = listener(name, address, direction, chains, key.handling);
+    secured::inspect(&mut listener, &[key]);
     if !bind {
         listener.bind_to_port = message::no();
     }
     listener
 }
 
-/// The same port as a filter chain of `virtualInbound`.
-pub(super) fn port_chain(key: &PortKey<'_>) -> pb::listener::FilterChain {
+/// The same port as filter chains of `virtualInbound`.
+pub(super) fn port_chains(key: &PortKey<'_>) -> Vec<pb::listener::FilterChain> {
     let name = names::listener(IpAddr::from([0, 0, 0, 0]), key.target);
-    let filter = filter(key, &name);
-    chain(name, to_port(key.target), filter)
+    secured::chains(key, &name, to_port(key.target))
 }
 
-fn filter(key: &PortKey<'_>, listener: &str) -> pb::listener::Filter {
+pub(super) fn filter(key: &PortKey<'_>, listener: &str) -> pb::listener::Filter {
     let cluster = names::inbound_cluster(key.target);
     match key.protocol.is_http() {
         true => filter::http(HttpKey {

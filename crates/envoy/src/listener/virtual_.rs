@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use model::{Mesh, OutboundPolicy};
 
-use super::inbound::{PortKey, port_chain};
-use super::{chain, listener, to_address, to_port};
+use super::inbound::{PortKey, port_chains};
+use super::{chain, listener, secured, to_address, to_port};
 use crate::cluster::unknown_destination;
 use crate::filter::{self, Handling, TcpKey};
+use crate::tls::Identity;
 use crate::{message, names, pb};
 
 /// Both ports, which no other listener of an intercepting proxy can have.
@@ -64,35 +65,50 @@ pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::listener::Listener {
     }
 }
 
+/// All that `virtualInbound` depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InboundKey<'a> {
+    /// The port of the listener itself.
+    pub(crate) own: u16,
+    pub(crate) ports: &'a [PortKey<'a>],
+    /// What is demanded where no service declares the port; plaintext is refused there by this
+    /// alone.
+    pub(crate) undeclared: Option<Identity<'a>>,
+    pub(crate) handling: Handling<'a>,
+}
+
 /// Takes what arrives at the workload, by port.
-pub(crate) fn inbound(
-    own: u16,
-    ports: &[PortKey<'_>],
-    handling: Handling<'_>,
-) -> pb::listener::Listener {
+pub(crate) fn inbound(key: &InboundKey<'_>) -> pb::listener::Listener {
+    let (own, handling) = (key.own, key.handling);
     let black_hole = chain(
         names::VIRTUAL_INBOUND_BLACK_HOLE.to_owned(),
         to_port(own),
         tcp(names::BLACK_HOLE, handling),
     );
-    let undeclared = chain(
+    let mut undeclared = chain(
         names::VIRTUAL_INBOUND.to_owned(),
         None,
         tcp(names::INBOUND_PASSTHROUGH, handling),
     );
-    let declared = ports.iter().filter(|port| port.target != own);
+    undeclared.transport_socket = key
+        .undeclared
+        .map(|identity| secured::mutual(false, &identity));
+    let ports = key.ports.iter();
+    let declared: Vec<_> = ports.filter(|port| port.target != own).collect();
     let chains: Vec<_> = std::iter::once(black_hole)
-        .chain(declared.map(port_chain))
+        .chain(declared.iter().flat_map(|port| port_chains(port)))
         .chain([undeclared])
         .collect();
     let name = names::VIRTUAL_INBOUND.to_owned();
     let direction = pb::core::TrafficDirection::Inbound;
-    pb::listener::Listener {
+    let mut listener = pb::listener::Listener {
         listener_filters: vec![filter::original_destination()],
         listener_filters_timeout: Some(message::duration(Duration::ZERO)),
         continue_on_listener_filters_timeout: true,
         ..listener(name, any_address(own), direction, chains, handling)
-    }
+    };
+    secured::inspect(&mut listener, &declared);
+    listener
 }
 
 fn any_address(port: u16) -> SocketAddr {

@@ -23,7 +23,7 @@ fn check(resource: &Resource) {
         Kind::Endpoint => lint::assignment(&decoded(resource)).err(),
         Kind::Listener => lint::listener(&decoded(resource)).err(),
         Kind::Route => routes(decoded(resource)),
-        Kind::Secret => panic!("nothing compiles secrets"),
+        Kind::Secret => lint::secret(&decoded(resource)).err(),
     };
     assert_eq!(refused, None, "{} {}", resource.kind, resource.name);
 }

@@ -1,7 +1,5 @@
 //! TLS towards the endpoints of a cluster.
 
-use std::sync::Arc;
-
 use model::tls::{Cipher, ClientTls, MeshTls, OriginTls, VerifyServer, Versions};
 
 use super::secret::{IDENTITY, ROOT, Secret};
@@ -19,7 +17,7 @@ pub(crate) struct ClientKey<'a> {
     pub(crate) server_name: &'a str,
     /// The identities that the service's instances have: SPIFFE URIs, sorted. Never empty, for
     /// Envoy would then take every server of the mesh.
-    pub(crate) accounts: &'a [Arc<str>],
+    pub(crate) accounts: &'a [String],
 }
 
 /// What of TLS follows the host of each request, which the HTTP options of a cluster tell Envoy:
@@ -60,12 +58,12 @@ pub(crate) fn follows_host(tls: &ClientTls) -> FollowsHost {
 
 /// Both sides show their identity.
 fn mesh(key: &ClientKey<'_>, tls: &MeshTls) -> pb::tls::UpstreamTlsContext {
-    let names = match tls.subject_alt_names.as_slice() {
-        [] => key.accounts,
-        names => names,
+    let names: Vec<&str> = match tls.subject_alt_names.as_slice() {
+        [] => key.accounts.iter().map(String::as_str).collect(),
+        names => names.iter().map(|name| &**name).collect(),
     };
     let check = pb::tls::CertificateValidationContext {
-        match_typed_subject_alt_names: names.iter().map(exactly).collect(),
+        match_typed_subject_alt_names: names.into_iter().map(exactly).collect(),
         ..Default::default()
     };
     let mut alpn = vec!["istio".to_owned()];
@@ -97,7 +95,10 @@ fn origin(key: &ClientKey<'_>, tls: &OriginTls) -> pb::tls::UpstreamTlsContext {
             subject_alt_names,
         } => {
             let check = pb::tls::CertificateValidationContext {
-                match_typed_subject_alt_names: subject_alt_names.iter().map(exactly).collect(),
+                match_typed_subject_alt_names: subject_alt_names
+                    .iter()
+                    .map(|name| exactly(name))
+                    .collect(),
                 ..Default::default()
             };
             let root = Secret::roots(ca.as_ref(), revoked.as_ref());

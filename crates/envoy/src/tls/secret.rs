@@ -11,6 +11,8 @@ use model::tls::{
     VerifyClient, VerifyServer,
 };
 
+use model::World;
+
 use crate::built::Built;
 use crate::pb;
 
@@ -125,6 +127,11 @@ fn file(path: &str) -> pb::core::DataSource {
 // === impl Secrets ===
 
 impl Secrets {
+    /// What any proxy may ask for: its identity, where most have it, and what objects name.
+    pub(crate) fn of(_world: &World) -> Secrets {
+        Secrets(Secret::of_identity(&IdentityFiles::default()).into())
+    }
+
     /// What clusters with this TLS ask for, beside the proxy's identity.
     pub(crate) fn add_client(&mut self, tls: &ClientTls) {
         let ClientTls::Origin(tls) = tls else {

@@ -1,6 +1,8 @@
 //! TLS of the connections that a listener takes.
 
-use model::tls::{Cipher, ClientCheck, ServerIdentity, ServerTls, VerifyClient, Versions};
+use model::tls::{
+    Cipher, ClientCheck, ServerIdentity, ServerTls, TlsVersion, VerifyClient, Versions,
+};
 
 use super::secret::Secret;
 use super::{MESH_VERSIONS, by_name, combined, exactly, parameters, socket, uri_prefix};
@@ -20,12 +22,14 @@ pub(crate) struct ServerKey<'a> {
 }
 
 /// Who a proxy is in the mesh, as a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Identity<'a> {
     pub(crate) pair: &'a str,
     pub(crate) root: &'a str,
     /// Clients must be of one of these domains; empty demands nothing.
     pub(crate) trust_domains: &'a [String],
+    /// The oldest version that the mesh speaks.
+    pub(crate) min: TlsVersion,
 }
 
 /// The transport socket of a filter chain.
@@ -45,7 +49,14 @@ pub(crate) fn server(key: &ServerKey<'_>) -> pb::core::TransportSocket {
     };
     let parameters = match (mesh, tls.ciphers.is_empty()) {
         (true, true) if tls.versions == Versions::default() => {
-            parameters(MESH_VERSIONS, &Cipher::of_mesh())
+            let min = Some(key.identity.min);
+            parameters(
+                Versions {
+                    min,
+                    ..MESH_VERSIONS
+                },
+                &Cipher::of_mesh(),
+            )
         }
         _ => parameters(tls.versions, &tls.ciphers),
     };
@@ -83,7 +94,7 @@ fn validation(
     let domains = domains
         .iter()
         .map(|domain| uri_prefix(&format!("spiffe://{domain}/")));
-    let names = check.subject_alt_names.iter().map(exactly);
+    let names = check.subject_alt_names.iter().map(|name| exactly(name));
     let trust = match check.accept_untrusted {
         true => TrustChainVerification::AcceptUntrusted,
         false => TrustChainVerification::VerifyTrustChain,

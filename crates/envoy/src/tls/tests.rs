@@ -1,5 +1,7 @@
 //! The contexts that Istio's settings become, as Envoy's JSON.
 
+use std::sync::Arc;
+
 use model::tls::*;
 use serde_json::{Value, json};
 
@@ -39,7 +41,7 @@ fn shown(socket: Option<pb::core::TransportSocket>) -> Value {
 }
 
 fn client_of(tls: &ClientTls, http2: bool) -> Value {
-    let accounts = names(&["spiffe://cluster.local/ns/default/sa/default"]);
+    let accounts = ["spiffe://cluster.local/ns/default/sa/default".to_owned()];
     shown(client(&ClientKey {
         tls,
         http2,
@@ -56,6 +58,7 @@ fn server_of(tls: &ServerTls) -> Value {
             pair: "default",
             root: "ROOTCA",
             trust_domains: &["cluster.local".to_owned()],
+            min: TlsVersion::V1_2,
         },
     })))
 }

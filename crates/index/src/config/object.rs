@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use api::istio::{Decoded, Kind, Object, decode};
 use model::route::VirtualService;
-use model::{DestinationRule, Diagnostic, Gateway, Mesh};
+use model::{Authentication, DestinationRule, Diagnostic, Gateway, Mesh};
 
-use super::{destination_rule, gateway, place, reference, virtual_service};
+use super::{authentication, destination_rule, gateway, place, reference, virtual_service};
 use crate::codes;
 use crate::report::Report;
 
@@ -16,6 +16,7 @@ pub(crate) enum Item {
     Gateway(Arc<Gateway>),
     VirtualService(Arc<VirtualService>),
     DestinationRule(Arc<DestinationRule>),
+    Authentication(Arc<Authentication>),
 }
 
 /// What reading an object gave.
@@ -71,6 +72,18 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
             let rule = destination_rule::convert(spec, context, report)?;
             Some(Item::DestinationRule(Arc::new(rule)))
         }
+        Kind::MeshPolicy => {
+            let spec = spec(context.object, report)?;
+            demanded(authentication::mesh_policy(spec, context, report))
+        }
+        Kind::Policy => {
+            let spec = spec(context.object, report)?;
+            demanded(authentication::policy(spec, context, report))
+        }
+        Kind::PeerAuthentication => {
+            let spec = spec(context.object, report)?;
+            demanded(authentication::peer_authentication(spec, context, report))
+        }
         kind => {
             report.warn(
                 codes::KIND_NOT_IN_FORCE,
@@ -82,6 +95,10 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
             None
         }
     }
+}
+
+fn demanded(authentication: Option<Authentication>) -> Option<Item> {
+    Some(Item::Authentication(Arc::new(authentication?)))
 }
 
 fn spec<T: serde::de::DeserializeOwned>(object: &Object, report: &mut Report) -> Option<T> {

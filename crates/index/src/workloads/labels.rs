@@ -54,6 +54,7 @@ pub(super) fn names(
         None => naming::namespace(id, mesh),
     };
     report.belongs_to(&namespace);
+    super::account::check(labels, report);
     let mut names = Names {
         namespace,
         derived_from,

@@ -50,6 +50,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         2 => (select(&["one", "two"][..]), prop::option::weighted(0.8, gateway())).prop_map(placed),
         1 => mesh().prop_map(Event::Mesh),
         3 => (0..PROXIES, any::<bool>(), any::<u8>()).prop_map(instance),
+        3 => super::authentication::policy(),
         4 => (0..PROXIES).prop_map(Event::Connection),
     ]
 }

@@ -18,6 +18,8 @@ pub(super) enum Event {
     Gateway(&'static str, Option<Gateway>),
     Mesh(Mesh),
     Instance(usize, Option<Instance>),
+    /// A policy of that name.
+    Authentication(&'static str, Option<Authentication>),
     /// A proxy connects, or disconnects if it is there.
     Connection(usize),
 }
@@ -35,6 +37,7 @@ pub(super) struct Truth {
     routes: BTreeMap<&'static str, VirtualService>,
     gateways: BTreeMap<&'static str, Gateway>,
     instances: BTreeMap<usize, Instance>,
+    authentication: BTreeMap<&'static str, Authentication>,
 }
 
 pub(super) const AGENTS: &[&str] = &[AGENT_A, AGENT_B, "10.0.7.7"];
@@ -69,6 +72,7 @@ impl Truth {
             Event::Gateway(name, value) => set(&mut self.gateways, name, value),
             Event::Mesh(mesh) => self.mesh = mesh,
             Event::Instance(at, value) => set(&mut self.instances, at, value),
+            Event::Authentication(name, value) => set(&mut self.authentication, name, value),
             Event::Connection(_) => return false,
         }
         true
@@ -107,6 +111,12 @@ impl Truth {
             virtual_services: self.routes.values().cloned().map(Arc::new).collect(),
             destination_rules: self.rules.values().cloned().map(Arc::new).collect(),
             gateways: self.gateways.values().cloned().map(Arc::new).collect(),
+            authentication: self
+                .authentication
+                .values()
+                .cloned()
+                .map(Arc::new)
+                .collect(),
             diagnostics: Arc::new([]),
         }
     }
@@ -140,6 +150,7 @@ impl Truth {
                 _ => Capture::Redirect,
             },
             application: ip("127.0.0.1"),
+            identity: super::authentication::identity(at),
             instance,
         }
     }

@@ -36,6 +36,7 @@ fn proxies_that_see_the_same_run_the_same_sets() {
         names(&plan.sets),
         [
             "clusters",
+            "secrets",
             "endpoints",
             "endpoints from 10.0.1.91",
             "clusters of sidecars",

@@ -14,6 +14,9 @@ pub(super) fn changes(old: &World, new: &World) -> ChangeSet {
         |v| &v.object,
     ));
     config.extend(differing(&old.gateways, &new.gateways, |v| &v.object));
+    config.extend(differing(&old.authentication, &new.authentication, |v| {
+        &v.object
+    }));
     ChangeSet {
         services: unequal(old.services.iter(), new.services.iter()),
         endpoints: unequal(old.endpoints.iter(), new.endpoints.iter()),

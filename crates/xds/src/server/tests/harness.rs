@@ -214,6 +214,16 @@ impl Delta {
         }
     }
 
+    /// Asks for one resource more.
+    pub(super) async fn subscribe(&self, kind: Kind, name: &str) {
+        let request = discovery::DeltaDiscoveryRequest {
+            type_url: kind.type_url().into(),
+            resource_names_subscribe: vec![name.to_string()],
+            ..Default::default()
+        };
+        self.requests.send(request).await.expect("open");
+    }
+
     pub(super) async fn next(&mut self) -> discovery::DeltaDiscoveryResponse {
         let next = within(self.responses.message()).await;
         next.expect("open").expect("a response")

@@ -132,6 +132,28 @@ async fn content_refused_by_two_proxies_is_not_offered_to_the_third() {
     eventually("dropped", || running.quarantine.list().is_empty()).await;
 }
 
+/// A secret names files of the proxy's own machine.
+#[tokio::test]
+async fn a_secret_that_proxies_refuse_is_offered_to_all_others() {
+    let running = Running::new(Limits::default(), None).await;
+    running.publish(1, &[(Kind::Secret, "default", "files")]);
+    for n in 1..=3 {
+        let mut proxy = Delta::open(&running, &format!("sidecar~{n}")).await;
+        proxy.subscribe(Kind::Secret, "default").await;
+        let sent = loop {
+            let sent = proxy.next().await;
+            if sent.type_url == Kind::Secret.type_url() {
+                break sent;
+            }
+        };
+        assert_eq!(sent.resources.len(), 1, "proxy {n}");
+        proxy.nack(&sent, "default: Invalid path").await;
+    }
+    let told = || running.publisher.rejections.lock().expect("no panic").len();
+    eventually("told", || told() == 3).await;
+    assert_eq!(running.quarantine.list(), []);
+}
+
 #[tokio::test]
 async fn content_that_one_proxy_accepted_is_not_withheld_though_others_refuse_it() {
     let running = Running::new(Limits::default(), None).await;
