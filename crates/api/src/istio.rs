@@ -32,7 +32,8 @@ pub use mesh_config::MeshConfig;
 pub use object::{Envelope, EnvelopeError, Location, Object, ObjectKey, Problem};
 pub use string_match::StringMatch;
 pub use virtual_service::{
-    Abort, Delay, Destination, DirectResponse, Fault, HeaderOperations, Headers, HttpMatch,
-    HttpRoute, Percent, PortSelector, Redirect, RegexRewrite, Retries, Rewrite, RouteDestination,
+    Abort, Body, CorsPolicy, Delay, Delegate, DerivePort, Destination, DirectResponse, Fault,
+    HeaderNames, HeaderOperations, Headers, HttpMatch, HttpRoute, Mirror, Percent, PortSelector,
+    Redirect, RegexRewrite, Retries, Rewrite, RouteDestination, UnmatchedPreflights,
     VirtualService,
 };

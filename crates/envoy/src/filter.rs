@@ -16,6 +16,7 @@ use crate::canonical::Canonical;
 use crate::{message, pb};
 
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
+pub(crate) const CORS: &str = "envoy.filters.http.cors";
 
 /// All that a TCP proxy depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::authentication::Policies;
-use model::route::Destination;
+use model::route::{Destination, PortRef};
 use model::{
     ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Service, TrafficPolicy, World,
 };
@@ -204,7 +204,12 @@ impl Registry {
             _ => None,
         });
         let host = service.map_or(&to.host, |service| &service.host);
-        (host, to.port.or(only).unwrap_or(listener))
+        let port = match &to.port {
+            Some(PortRef::Number(number)) => Some(*number),
+            Some(PortRef::Name(name)) => Some(port_named(service, name)),
+            None => only,
+        };
+        (host, port.unwrap_or(listener))
     }
 }
 
@@ -216,6 +221,15 @@ impl Target<'_> {
         rule.map(|rule| rule.policy(self.port.number, subset))
             .unwrap_or_default()
     }
+}
+
+/// A name that the service does not have becomes port 0, which no cluster has: requests are answered
+/// with 503 instead of going elsewhere.
+fn port_named(service: Option<&Arc<Service>>, name: &str) -> u16 {
+    let mut ports = service.into_iter().flat_map(|service| &service.ports);
+    ports
+        .find(|port| &*port.name == name)
+        .map_or(0, |port| port.number)
 }
 
 /// The kinds of objects that change what is compiled.

@@ -4,20 +4,24 @@
 //! sidecar, gateway ─► domains            which names a virtual host answers to
 //!        └──────────► http ─┬─► matcher  conditions
 //!                           ├─► action   forward, redirect, respond
-//!                           ├─► retry, fault
+//!                           ├─► retry, fault, cors, mirror
 //!                           └─► header   changes on the way
 //! written: what virtual hosts have in common, encoded once
 //! ```
 
 mod action;
 pub(crate) mod connection;
+mod cors;
 mod domains;
 mod fault;
 mod gateway;
 mod header;
 mod http;
 mod matcher;
+mod mirror;
+mod redirect;
 mod retry;
+mod share;
 mod sidecar;
 mod virtual_services;
 mod written;

@@ -94,6 +94,33 @@ pub const UNKNOWN_GATEWAY: &str = "PH0336";
 /// A gateway's selector selects no instance.
 pub const IDLE_GATEWAY: &str = "PH0337";
 
+// --- HTTP routes ---
+
+/// A CORS policy that browsers or Envoy would not understand.
+pub const BAD_CORS: &str = "PH0338";
+/// A mirror that is ambiguous, or has a percentage out of range.
+pub const BAD_MIRROR: &str = "PH0339";
+/// A route that delegates, or a delegate, has what it may not have.
+pub const BAD_DELEGATE: &str = "PH0340";
+/// A route delegates to a virtual service that does not exist or is no delegate.
+pub const NO_DELEGATE: &str = "PH0341";
+/// A delegate, or a route of it, that no route leads to.
+pub const IDLE_DELEGATE: &str = "PH0342";
+/// A route or condition that earlier ones leave nothing for.
+pub const UNREACHABLE: &str = "PH0343";
+/// A duration that is not a whole number of milliseconds.
+pub const BAD_DURATION: &str = "PH0344";
+/// A host of a virtual service that its gateways do not serve.
+pub const HOST_NOT_SERVED: &str = "PH0345";
+/// A field whose successor is given as well.
+pub const SUPERSEDED: &str = "PH0346";
+/// A destination without a port, of a service with several.
+pub const PORT_OPEN: &str = "PH0347";
+/// A destination's port that the service does not have.
+pub const UNKNOWN_PORT: &str = "PH0348";
+/// A field that has no effect beside others.
+pub const NO_EFFECT: &str = "PH0349";
+
 // --- The mesh config, and what extends generated configuration ---
 
 /// A field of the mesh config that changes nothing.

@@ -99,6 +99,7 @@ impl Config {
                 ruling.add(good, location);
             }
         }
+        ruling.delegate();
         ruling.merge_destination_rules();
         Some(ruling)
     }

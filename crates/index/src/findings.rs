@@ -4,12 +4,13 @@
 //! then no object needs to change for it.
 
 mod authentication;
+mod edge;
 mod rules;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use model::route::{Action, Destination, GatewayRef, VirtualService};
-use model::{DestinationRule, Diagnostic, Gateway, Hostname, World};
+use model::route::{Destination, GatewayRef, PortRef, VirtualService};
+use model::{DestinationRule, Diagnostic, Gateway, Hostname, Service, World};
 
 use crate::codes;
 use crate::report::Report;
@@ -20,30 +21,35 @@ pub(crate) use rules::RuleFindings;
 
 /// What virtual services refer to, and what they compete for.
 pub(crate) fn of_routes(ruling: &Ruling, world: &World) -> Vec<Diagnostic> {
-    let gateways = ruling.gateways.iter().map(|g| &g.value.object);
+    let gateways = ruling.gateways.iter().map(|g| &*g.value);
     let known = Known {
         world,
-        aliases: world.services.values().flat_map(|s| &s.aliases).collect(),
+        aliases: aliases(world),
         rules: &ruling.destination_rules,
-        gateways: gateways.map(|o| (&*o.namespace, &*o.name)).collect(),
+        gateways: gateways
+            .map(|g| ((&*g.object.namespace, &*g.object.name), g))
+            .collect(),
     };
     let mut owner_by_host = BTreeMap::new();
     let mut all = Vec::new();
     for placed in &ruling.virtual_services {
         let service = &placed.value;
         let mut report = Report::new(service.object.clone(), placed.location.clone(), "");
-        check_hosts(service, &mut owner_by_host, &mut report);
+        check_owners(service, &mut owner_by_host, &mut report);
         known.check_gateways(&service.gateways, "spec.gateways", &mut report);
+        known.check_hosts(service, &mut report);
         for route in &service.http {
-            let at = format!("spec.http[{}]", route.position);
+            // What comes from a delegate stands in another document.
+            let of_delegate = |delegate| format!("{delegate} spec.http[{}]", route.position);
+            let own = || format!("spec.http[{}]", route.position);
+            let at = route.delegate.as_ref().map_or_else(own, of_delegate);
             for (i, block) in route.matches.iter().enumerate() {
                 let field = format!("{at}.match[{i}].gateways");
                 known.check_gateways(&block.gateways, &field, &mut report);
             }
-            if let Action::Forward(destinations) = &route.action {
-                for weighted in destinations {
-                    known.check_destination(&weighted.destination, &at, &mut report);
-                }
+            for destination in route.destinations() {
+                known.check_port(service, destination, &at, &mut report);
+                known.check_destination(destination, &at, &mut report);
             }
         }
         known.check_connections(service, &mut report);
@@ -87,9 +93,16 @@ pub(crate) fn of_gateways(gateways: &[Placed<Gateway>], world: &World) -> Vec<Di
 
 struct Known<'a> {
     world: &'a World,
-    aliases: BTreeSet<&'a Hostname>,
+    aliases: BTreeMap<&'a Hostname, &'a Service>,
     rules: &'a [Placed<DestinationRule>],
-    gateways: BTreeSet<(&'a str, &'a str)>,
+    gateways: BTreeMap<(&'a str, &'a str), &'a Gateway>,
+}
+
+fn aliases(world: &World) -> BTreeMap<&Hostname, &Service> {
+    let services = world.services.values();
+    let pairs =
+        services.flat_map(|service| service.aliases.iter().map(|alias| (alias, &**service)));
+    pairs.collect()
 }
 
 // === impl Known ===
@@ -100,7 +113,7 @@ impl Known<'_> {
             let GatewayRef::Gateway { namespace, name } = gateway else {
                 continue;
             };
-            if !self.gateways.contains(&(&**namespace, &**name)) {
+            if !self.gateways.contains_key(&(&**namespace, &**name)) {
                 report.warn(
                     codes::UNKNOWN_GATEWAY,
                     field,
@@ -129,7 +142,7 @@ impl Known<'_> {
 
     fn check_destination(&self, destination: &Destination, at: &str, report: &mut Report) {
         let host = &destination.host;
-        if !self.world.services.contains_key(host) && !self.aliases.contains(host) {
+        if !self.world.services.contains_key(host) && !self.aliases.contains_key(host) {
             let near = nearest(
                 host.as_str(),
                 self.world.services.keys().map(Hostname::as_str),
@@ -179,6 +192,46 @@ impl Known<'_> {
         );
     }
 
+    /// The port is one that the service has; without one, there is no choice.
+    fn check_port(
+        &self,
+        by: &VirtualService,
+        destination: &Destination,
+        at: &str,
+        report: &mut Report,
+    ) {
+        let named = self.world.services.get(&destination.host).map(|s| &**s);
+        let found = named.or_else(|| self.aliases.get(&destination.host).copied());
+        let Some(service) = found else { return };
+        // Requests for the service itself, which keep their port.
+        let mut names = std::iter::once(&service.host).chain(&service.aliases);
+        let own = by.gateways == [GatewayRef::Mesh]
+            && names.any(|name| by.hosts.iter().any(|host| host.covers(name)));
+        let numbers: Vec<String> = service.ports.iter().map(|p| p.number.to_string()).collect();
+        let (has, told) = match &destination.port {
+            None if service.ports.len() > 1 && !own => {
+                return open(destination, &numbers, at, report);
+            }
+            None => return,
+            Some(PortRef::Number(n)) => {
+                (service.ports.iter().any(|p| p.number == *n), n.to_string())
+            }
+            Some(PortRef::Name(name)) => (
+                service.ports.iter().any(|p| p.name == *name),
+                name.to_string(),
+            ),
+        };
+        if !has {
+            report.warn(
+                codes::UNKNOWN_PORT,
+                format!("{at}.route.destination.port"),
+                format!("{} has no port {told}", destination.host),
+                "requests that are routed there are answered with 503",
+                format!("use one of {}", numbers.join(", ")),
+            );
+        }
+    }
+
     fn rule(&self, host: &Hostname) -> Option<&DestinationRule> {
         let rules = self.rules.iter().map(|placed| &*placed.value);
         rules
@@ -187,7 +240,21 @@ impl Known<'_> {
     }
 }
 
-fn check_hosts<'a>(
+fn open(destination: &Destination, ports: &[String], at: &str, report: &mut Report) {
+    report.warn(
+        codes::PORT_OPEN,
+        format!("{at}.route.destination"),
+        format!(
+            "{} has the ports {}, and the destination names none",
+            destination.host,
+            ports.join(", ")
+        ),
+        "requests go to the port on which they came, and get 503 where the service has not that one",
+        "name the port in destination.port.number",
+    );
+}
+
+fn check_owners<'a>(
     service: &'a VirtualService,
     owner_by_host: &mut BTreeMap<&'a Hostname, &'a VirtualService>,
     report: &mut Report,

@@ -12,6 +12,7 @@
 
 pub mod codes;
 mod config;
+mod delegation;
 mod findings;
 mod identify;
 mod lists;
@@ -20,6 +21,7 @@ mod naming;
 mod report;
 mod ruling;
 mod services;
+mod shadow;
 mod workloads;
 
 #[cfg(test)]

@@ -135,6 +135,7 @@ fn retries(policy: &mesh_config::RetryPolicy) -> Retries {
         attempts: policy.attempts.unwrap_or_default(),
         per_try_timeout: policy.per_try_timeout,
         retry_on: policy.retry_on.clone().filter(|on| !on.is_empty()),
+        ..Retries::default()
     }
 }
 

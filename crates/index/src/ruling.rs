@@ -11,6 +11,7 @@ use model::{
 
 use crate::codes;
 use crate::config::Item;
+use crate::delegation::Delegations;
 use crate::report::Report;
 
 /// All objects in force.
@@ -20,6 +21,7 @@ pub(crate) struct Ruling {
     pub(crate) virtual_services: Vec<Placed<VirtualService>>,
     pub(crate) destination_rules: Vec<Placed<DestinationRule>>,
     pub(crate) authentication: Vec<Placed<Authentication>>,
+    delegations: Delegations,
     /// What merging found.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -44,9 +46,22 @@ impl Ruling {
         match item {
             Item::Gateway(v) => self.gateways.push(Placed::new(v, location)),
             Item::VirtualService(v) => self.virtual_services.push(Placed::new(v, location)),
+            Item::Root(root) => {
+                let place = self.virtual_services.len();
+                let root = Placed::new(root, location);
+                let holder = self.delegations.add_root(place, root);
+                self.virtual_services.push(holder);
+            }
+            Item::Delegate(v) => self.delegations.add_delegate(Placed::new(v, location)),
             Item::DestinationRule(v) => self.destination_rules.push(Placed::new(v, location)),
             Item::Authentication(v) => self.authentication.push(Placed::new(v, location)),
         }
+    }
+
+    /// Virtual services that delegate get the routes of their delegates.
+    pub(crate) fn delegate(&mut self) {
+        let found = self.delegations.settle(&mut self.virtual_services);
+        self.diagnostics.extend(found);
     }
 
     /// Rules for one host become one, as in Istio: the oldest gives the name, subsets are united.

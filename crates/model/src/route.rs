@@ -5,7 +5,13 @@ mod connection;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{ExportTo, Hostname, Labels, ObjectRef};
+use crate::{ExportTo, HeaderValue, Hostname, Labels, ObjectRef};
+
+mod cors;
+mod mirror;
+
+pub use cors::Cors;
+pub use mirror::Mirror;
 
 pub use connection::{ConnectionDestination, ConnectionMatch, ConnectionRoute};
 
@@ -39,7 +45,9 @@ pub enum GatewayRef {
 /// One rule: conditions and what then happens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpRoute {
-    /// The index in `spec.http`, for diagnostics.
+    /// The virtual service that the rule was taken from, if another delegates to it.
+    pub delegate: Option<ObjectRef>,
+    /// The index in `spec.http` of where it was written, for diagnostics.
     pub position: usize,
     pub name: Option<String>,
     /// Any of them must hold; empty holds always.
@@ -51,6 +59,9 @@ pub struct HttpRoute {
     /// `None` applies the mesh's default.
     pub retries: Option<Retries>,
     pub fault: Fault,
+    /// Who gets a copy of each request.
+    pub mirrors: Vec<Mirror>,
+    pub cors: Option<Cors>,
     pub headers: HeaderOperations,
     pub response_headers: HeaderOperations,
 }
@@ -58,6 +69,10 @@ pub struct HttpRoute {
 /// Conditions, all of which must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HttpMatch {
+    /// Part of the name of the route.
+    pub name: Option<String>,
+    /// Under which the route is counted by itself.
+    pub stat_prefix: Option<String>,
     pub uri: Option<StringMatch>,
     pub ignore_uri_case: bool,
     pub scheme: Option<StringMatch>,
@@ -97,8 +112,15 @@ pub enum Action {
     Redirect(Redirect),
     Respond {
         status: u16,
-        body: Option<String>,
+        body: Option<Body>,
     },
+}
+
+/// What a direct response says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    Text(String),
+    Bytes(Vec<u8>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -115,17 +137,40 @@ pub struct Destination {
     pub host: Hostname,
     pub subset: Option<String>,
     /// `None`: the service's only port, else the listener's.
-    pub port: Option<u16>,
+    pub port: Option<PortRef>,
+}
+
+/// A port of a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortRef {
+    Number(u16),
+    /// Found among the ports of the service when compiling.
+    Name(Arc<str>),
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redirect {
-    pub path: Option<String>,
+    pub path: Option<PathRedirect>,
     pub authority: Option<String>,
     pub scheme: Option<String>,
-    pub port: Option<u16>,
+    pub port: Option<RedirectPort>,
     /// One of 301, 302, 303, 307, 308.
     pub code: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathRedirect {
+    /// In place of the whole path.
+    Whole(String),
+    /// In place of the prefix that matched.
+    Prefix(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedirectPort {
+    Number(u16),
+    /// That of the listener.
+    Listener,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,13 +189,19 @@ pub enum UriRewrite {
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retries {
     /// 0 switches retries off.
     pub attempts: u32,
     pub per_try_timeout: Option<Duration>,
     /// Comma list of Envoy's conditions and status codes; `None` applies the mesh's default.
     pub retry_on: Option<String>,
+    /// Whether other localities are tried as well.
+    pub remote_localities: bool,
+    /// Whether endpoints that failed before may be tried again. `None`: they are not.
+    pub ignore_previous_hosts: Option<bool>,
+    /// The first pause between attempts, not zero; `None` leaves it to Envoy.
+    pub backoff: Option<Duration>,
 }
 
 /// Faults to inject before the request is forwarded.
@@ -184,13 +235,15 @@ pub enum AbortStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Share(u32);
 
-/// Changes to headers; names are valid, values are literal text.
+/// Changes to headers; names are valid.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeaderOperations {
+    /// The host that requests get. Envoy does not take it as a header.
+    pub host: Option<String>,
     /// Sorted by name.
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(String, HeaderValue)>,
     /// Sorted by name.
-    pub add: Vec<(String, String)>,
+    pub add: Vec<(String, HeaderValue)>,
     pub remove: Vec<String>,
 }
 
@@ -213,7 +266,32 @@ impl Share {
 
 impl HeaderOperations {
     pub fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.add.is_empty() && self.remove.is_empty()
+        let Self {
+            host,
+            set,
+            add,
+            remove,
+        } = self;
+        host.is_none() && set.is_empty() && add.is_empty() && remove.is_empty()
+    }
+}
+
+impl VirtualService {
+    /// All places that requests can go to, copies included.
+    pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        self.http.iter().flat_map(HttpRoute::destinations)
+    }
+}
+
+impl HttpRoute {
+    /// All places that requests can go to, copies included.
+    pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        let forward = match &self.action {
+            Action::Forward(to) => &to[..],
+            Action::Redirect(_) | Action::Respond { .. } => &[],
+        };
+        let mirrors = self.mirrors.iter().map(|mirror| &mirror.destination);
+        forward.iter().map(|to| &to.destination).chain(mirrors)
     }
 }
 

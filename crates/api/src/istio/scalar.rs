@@ -84,5 +84,38 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Ok(Option::<Vec<T>>::deserialize(d)?.unwrap_or_default())
+    or_default(d)
+}
+
+/// Anything that may be given as `null`, which for proto-JSON is the same as absent.
+pub(super) fn or_default<'de, D, T>(d: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Choice {
+    Number(i64),
+    Name(String),
+}
+
+/// A value of an enum by its name or, as proto-JSON allows, by its number: the place in `names`.
+pub(super) fn choice<'de, D: Deserializer<'de>>(
+    d: D,
+    names: &[&'static str],
+) -> Result<Option<&'static str>, D::Error> {
+    let found = match Option::<Choice>::deserialize(d)? {
+        None => return Ok(None),
+        Some(Choice::Number(n)) => usize::try_from(n)
+            .ok()
+            .and_then(|n| names.get(n))
+            .ok_or_else(|| n.to_string()),
+        Some(Choice::Name(name)) => names.iter().find(|known| **known == name).ok_or(name),
+    };
+    let unknown = |given| de::Error::custom(format!("{given} is none of {}", names.join(", ")));
+    found.map(|name| Some(*name)).map_err(unknown)
 }

@@ -23,7 +23,8 @@ struct Raw {
 impl<'de> Deserialize<'de> for StringMatch {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<StringMatch, D::Error> {
         let Some(raw) = Option::<Raw>::deserialize(d)? else {
-            return Ok(StringMatch::Present);
+            let why = "null is no condition: write {} where presence is enough";
+            return Err(de::Error::custom(why));
         };
         match (raw.exact, raw.prefix, raw.regex) {
             (Some(s), None, None) => Ok(StringMatch::Exact(s)),

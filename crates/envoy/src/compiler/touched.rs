@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::route::{Action, GatewayRef, VirtualService};
+use model::route::{GatewayRef, VirtualService};
 use model::{Authentication, ChangeSet, Endpoint, Gateway, Hostname, Service, ServicePort};
 
 use crate::registry::{Registry, kind, served};
@@ -154,12 +154,9 @@ fn ruled<'a>(registry: &'a Registry, host: &'a Hostname) -> Vec<&'a Arc<Service>
 fn leads_to(service: &VirtualService, names: &BTreeSet<&Hostname>) -> bool {
     let connections = service.tls.iter().chain(&service.tcp);
     let mut connections = connections.flat_map(|route| &route.to);
-    let mut rules = service.http.iter();
+    let mut destinations = service.destinations();
     connections.any(|to| names.contains(&to.destination.host))
-        || rules.any(|rule| match &rule.action {
-            Action::Forward(to) => to.iter().any(|to| names.contains(&to.destination.host)),
-            Action::Redirect(_) | Action::Respond { .. } => false,
-        })
+        || destinations.any(|to| names.contains(&to.host))
 }
 
 type Addresses = BTreeSet<(Option<IpAddr>, Option<(IpAddr, IpAddr)>)>;

@@ -8,7 +8,7 @@ use pb::hcm::http_connection_manager as hcm;
 use pb::hcm::http_connection_manager::PathWithEscapedSlashesAction as Escaped;
 use prost::Name;
 
-use super::{FAULT, Handling, access_log, network, tracing};
+use super::{CORS, FAULT, Handling, access_log, network, tracing};
 use crate::canonical::Canonical;
 use crate::{message, names, pb};
 
@@ -112,7 +112,7 @@ fn all_filters() -> Vec<pb::hcm::HttpFilter> {
         filter("envoy.filters.http.grpc_web", &pb::grpc_web::GrpcWeb {}),
         filter("envoy.filters.http.grpc_stats", &stats),
         filter(FAULT, &pb::fault::HttpFault::default()),
-        filter("envoy.filters.http.cors", &pb::cors::Cors {}),
+        filter(CORS, &pb::cors::Cors {}),
         filter("envoy.filters.http.router", &pb::router::Router::default()),
     ]
 }

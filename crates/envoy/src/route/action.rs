@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use model::Hostname;
-use model::route::{Action, HttpRoute, Redirect, Rewrite, UriRewrite, WeightedDestination};
-use pb::route::redirect_action::{
-    PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier,
-};
+use model::route::{Action, Body, HttpRoute, Rewrite, UriRewrite, WeightedDestination};
 use pb::route::route_action::{ClusterSpecifier, HostRewriteSpecifier};
 use pb::route::weighted_cluster::{ClusterWeight, cluster_weight};
 use pb::route::{RouteAction, WeightedCluster, route};
 
 use super::header::{self, Edits};
+use super::{mirror, redirect};
 use crate::finding::Refusal;
 use crate::{message, names, pb};
 
@@ -30,15 +28,20 @@ pub(super) fn build(
     rule: &HttpRoute,
     retry: Option<pb::route::RetryPolicy>,
     resolve: &Resolve<'_>,
+    listener: u16,
 ) -> Result<Built, Refusal> {
     let edits = header::edits(&rule.headers, &rule.response_headers);
     let (action, edits, target) = match &rule.action {
         Action::Forward(to) => return forward(rule, to, edits, retry, resolve),
-        Action::Redirect(to) => (route::Action::Redirect(redirect(to)?), edits, None),
+        Action::Redirect(to) => (
+            route::Action::Redirect(redirect::build(to, listener)?),
+            edits,
+            None,
+        ),
         Action::Respond { status, body } => {
             let response = pb::route::DirectResponseAction {
                 status: (*status).into(),
-                body: body.clone().map(message::inline_string),
+                body: body.as_ref().map(data),
                 ..Default::default()
             };
             (route::Action::DirectResponse(response), edits, None)
@@ -51,6 +54,17 @@ pub(super) fn build(
     })
 }
 
+fn data(body: &Body) -> pb::core::DataSource {
+    use pb::core::data_source::Specifier;
+    match body {
+        Body::Text(text) => message::inline_string(text.clone()),
+        Body::Bytes(bytes) => pb::core::DataSource {
+            specifier: Some(Specifier::InlineBytes(bytes.clone())),
+            ..Default::default()
+        },
+    }
+}
+
 fn forward(
     rule: &HttpRoute,
     to: &[WeightedDestination],
@@ -61,6 +75,7 @@ fn forward(
     let mut action = RouteAction {
         timeout: Some(message::duration(rule.timeout.unwrap_or(Duration::ZERO))),
         retry_policy,
+        request_mirror_policies: mirror::build(&rule.mirrors, resolve),
         ..Default::default()
     };
     let (specifier, edits, target) = clusters(to, edits, resolve)?;
@@ -146,32 +161,5 @@ fn rewrite_uri(rewrite: &Rewrite, action: &mut RouteAction) {
             });
         }
         None => {}
-    }
-}
-
-fn redirect(to: &Redirect) -> Result<pb::route::RedirectAction, Refusal> {
-    let path = to.path.clone();
-    let scheme = to.scheme.clone();
-    Ok(pb::route::RedirectAction {
-        host_redirect: to.authority.clone().unwrap_or_default(),
-        port_redirect: to.port.map_or(0, u32::from),
-        response_code: code(to.code)?.into(),
-        path_rewrite_specifier: path.map(PathRewriteSpecifier::PathRedirect),
-        scheme_rewrite_specifier: scheme.map(SchemeRewriteSpecifier::SchemeRedirect),
-        ..Default::default()
-    })
-}
-
-fn code(code: u16) -> Result<RedirectResponseCode, Refusal> {
-    match code {
-        301 => Ok(RedirectResponseCode::MovedPermanently),
-        302 => Ok(RedirectResponseCode::Found),
-        303 => Ok(RedirectResponseCode::SeeOther),
-        307 => Ok(RedirectResponseCode::TemporaryRedirect),
-        308 => Ok(RedirectResponseCode::PermanentRedirect),
-        other => Err(Refusal::new(
-            "redirect.redirectCode",
-            format!("{other} is none of 301, 302, 303, 307 and 308"),
-        )),
     }
 }

@@ -1,7 +1,8 @@
 //! Faults to inject before a request is forwarded.
 
-use model::route::{Abort, AbortStatus, Delay, Fault, Share};
+use model::route::{Abort, AbortStatus, Delay, Fault};
 
+use super::share::percentage;
 use crate::finding::Refusal;
 use crate::{message, pb};
 
@@ -55,19 +56,5 @@ fn abort(abort: &Abort) -> pb::fault::FaultAbort {
             AbortStatus::Grpc(status) => ErrorType::GrpcStatus(status),
         }),
         ..Default::default()
-    }
-}
-
-/// Whole percents where they are exact, for they read better in dumps.
-fn percentage(share: Share) -> pb::percent::FractionalPercent {
-    use pb::percent::fractional_percent::DenominatorType;
-    let millionths = share.millionths();
-    let (numerator, denominator) = match millionths % 10_000 {
-        0 => (millionths / 10_000, DenominatorType::Hundred),
-        _ => (millionths, DenominatorType::Million),
-    };
-    pb::percent::FractionalPercent {
-        numerator,
-        denominator: denominator.into(),
     }
 }

@@ -20,10 +20,10 @@ pub(super) struct Edits {
 pub(super) fn edits(request: &HeaderOperations, response: &HeaderOperations) -> Edits {
     Edits {
         request_add: additions(request),
-        request_remove: removals(request),
+        request_remove: request.remove.clone(),
         response_add: additions(response),
-        response_remove: removals(response),
-        host: host(request),
+        response_remove: response.remove.clone(),
+        host: request.host.clone(),
     }
 }
 
@@ -32,8 +32,7 @@ fn additions(operations: &HeaderOperations) -> Vec<HeaderValueOption> {
     let add = operations.add.iter();
     set.map(|header| (header, HeaderAppendAction::OverwriteIfExistsOrAdd))
         .chain(add.map(|header| (header, HeaderAppendAction::AppendIfExistsOrAdd)))
-        .filter(|((name, _), _)| !is_host(name))
-        .map(|((name, value), action)| option(name, value, action))
+        .map(|((name, value), action)| option(name, value.as_str(), action))
         .collect()
 }
 
@@ -41,8 +40,7 @@ fn option(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOpt
     HeaderValueOption {
         header: Some(pb::core::HeaderValue {
             key: name.to_owned(),
-            // Envoy reads values as format strings; ours are literal.
-            value: value.replace('%', "%%"),
+            value: value.to_owned(),
             ..Default::default()
         }),
         append_action: action.into(),
@@ -50,25 +48,6 @@ fn option(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOpt
         keep_empty_value: value.is_empty(),
         ..Default::default()
     }
-}
-
-/// Pseudo headers and the host cannot be removed: a request is none without them.
-fn removals(operations: &HeaderOperations) -> Vec<String> {
-    let names = operations.remove.iter();
-    names
-        .filter(|name| !name.starts_with(':') && !is_host(name))
-        .cloned()
-        .collect()
-}
-
-fn host(operations: &HeaderOperations) -> Option<String> {
-    let mut headers = operations.add.iter().chain(&operations.set);
-    let (_, value) = headers.find(|(name, _)| is_host(name))?;
-    Some(value.clone())
-}
-
-fn is_host(name: &str) -> bool {
-    name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority")
 }
 
 // === impl Edits ===

@@ -1,13 +1,13 @@
 //! The HTTP rules of a virtual service, as routes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use model::route::{ConnectionMatch, GatewayRef, HttpMatch, HttpRoute, VirtualService};
-use model::{Diagnostic, Hostname, Labels};
+use model::{Diagnostic, Hostname, Labels, ObjectRef};
 
-use super::{action, decorator, fault, matcher, retry};
+use super::{action, cors, decorator, fault, matcher, retry};
 use crate::finding::{self, Refusal, Text, code};
 use crate::registry::Registry;
 use crate::{filter, lint, names, pb};
@@ -70,7 +70,7 @@ pub(super) fn routes(
                         return routes;
                     }
                 }
-                Err(refusal) => diagnostics.push(refused(service, &field(rule, at), refusal)),
+                Err(refusal) => diagnostics.push(refused(service, rule, &field(rule, at), refusal)),
             }
         }
     }
@@ -105,22 +105,21 @@ fn build(
         (host.clone(), port)
     };
     let retry = retry::build(rule.retries.as_ref());
-    let built = action::build(rule, retry.policy, &resolve)?;
+    let built = action::build(rule, retry.policy, &resolve, place.port)?;
     let condition_message = condition.map_or_else(super::any_path, matcher::build);
     let path = path(&condition_message);
     let operation = match &built.target {
         Some((host, port)) => names::operation(host, *port, &path),
         None => names::operation(&service.object.name, place.port, &path),
     };
-    let fault = fault::build(&rule.fault)?;
     let route = pb::route::Route {
-        name: rule.name.clone().unwrap_or_default(),
+        name: name(rule, condition),
+        stat_prefix: condition
+            .and_then(|condition| condition.stat_prefix.clone())
+            .unwrap_or_default(),
         r#match: Some(condition_message),
         decorator: Some(decorator(operation)),
-        typed_per_filter_config: fault
-            .map(|fault| (filter::FAULT.to_owned(), fault))
-            .into_iter()
-            .collect(),
+        typed_per_filter_config: filters(rule)?,
         request_headers_to_add: built.edits.request_add,
         request_headers_to_remove: built.edits.request_remove,
         response_headers_to_add: built.edits.response_add,
@@ -131,6 +130,23 @@ fn build(
     lint::route(&route)?;
     let takes_all = condition.is_none_or(matcher::holds_always);
     Ok((Built { route, takes_all }, retry.unknown))
+}
+
+/// The name of the rule, with that of the condition behind it.
+fn name(rule: &HttpRoute, condition: Option<&HttpMatch>) -> String {
+    let condition = condition.and_then(|condition| condition.name.as_deref());
+    match (rule.name.as_deref(), condition) {
+        (Some(rule), Some(condition)) => format!("{rule}.{condition}"),
+        (rule, condition) => rule.or(condition).unwrap_or_default().to_owned(),
+    }
+}
+
+/// What the rule configures for filters of the connection manager.
+fn filters(rule: &HttpRoute) -> Result<HashMap<String, pb::Any>, Refusal> {
+    let fault = fault::build(&rule.fault)?.map(|fault| (filter::FAULT.to_owned(), fault));
+    let cors = rule.cors.as_ref().map(cors::build);
+    let cors = cors.map(|cors| (filter::CORS.to_owned(), cors));
+    Ok(fault.into_iter().chain(cors).collect())
 }
 
 /// The path as operations show it.
@@ -144,7 +160,12 @@ fn path(condition: &pb::route::RouteMatch) -> String {
     }
 }
 
-fn refused(service: &VirtualService, field: &str, refusal: Refusal) -> Diagnostic {
+fn refused(
+    service: &VirtualService,
+    rule: &HttpRoute,
+    field: &str,
+    refusal: Refusal,
+) -> Diagnostic {
     let why = format!("Envoy would refuse this route: {}", refusal.why);
     let text = Text {
         why,
@@ -154,8 +175,13 @@ fn refused(service: &VirtualService, field: &str, refusal: Refusal) -> Diagnosti
         remedy: format!("correct {field}.{}", refusal.field),
     };
     let refusal = refusal.within(field);
-    let object = Some(service.object.clone());
+    let object = Some(written_in(service, rule));
     finding::error(code::ROUTE_REFUSED, object, refusal.field, text)
+}
+
+/// The object that holds the text of a rule.
+fn written_in(service: &VirtualService, rule: &HttpRoute) -> ObjectRef {
+    rule.delegate.as_ref().unwrap_or(&service.object).clone()
 }
 
 fn unknown_conditions(
@@ -173,7 +199,7 @@ fn unknown_conditions(
     };
     Some(finding::warning(
         code::UNKNOWN_RETRY_CONDITION,
-        Some(service.object.clone()),
+        Some(written_in(service, rule)),
         format!("spec.http[{}].retries.retryOn", rule.position),
         text,
     ))

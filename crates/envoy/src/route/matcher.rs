@@ -97,7 +97,7 @@ fn query((name, value): &(String, StringMatch)) -> QueryParameterMatcher {
 }
 
 /// `None` where presence is enough: every string has the empty prefix, which Envoy refuses.
-fn string(value: &StringMatch) -> Option<StringMatcher> {
+pub(super) fn string(value: &StringMatch) -> Option<StringMatcher> {
     let pattern = match value {
         StringMatch::Present => return None,
         StringMatch::Prefix(prefix) if prefix.is_empty() => return None,

@@ -1,9 +1,12 @@
 //! Retries: when a request is tried again, and how often.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use model::route::Retries;
-use pb::route::retry_policy::{RetryHostPredicate, retry_host_predicate};
+use pb::route::retry_policy::{
+    RetryBackOff, RetryHostPredicate, RetryPriority, retry_host_predicate, retry_priority,
+};
 
 use crate::{message, pb};
 
@@ -62,6 +65,13 @@ pub(super) fn build(retries: Option<&Retries>) -> Policy {
         .per_try_timeout
         .filter(|timeout| !timeout.is_zero())
         .map(message::duration);
+    if retries.ignore_previous_hosts == Some(false) {
+        policy.retry_host_predicate.clear();
+    }
+    if retries.remote_localities {
+        policy.retry_priority = Some(OTHER_PRIORITIES.clone());
+    }
+    policy.retry_back_off = retries.backoff.map(back_off);
     Policy {
         policy: Some(policy),
         unknown: conditions.unknown,
@@ -81,6 +91,27 @@ static ANOTHER_HOST: LazyLock<RetryHostPredicate> = LazyLock::new(|| {
         config_type: Some(retry_host_predicate::ConfigType::TypedConfig(previous)),
     }
 });
+
+/// After every second attempt, priorities that were tried before count as having no endpoints.
+static OTHER_PRIORITIES: LazyLock<RetryPriority> = LazyLock::new(|| {
+    let config = pb::previous_priorities::PreviousPrioritiesConfig {
+        update_frequency: 2,
+    };
+    RetryPriority {
+        name: "envoy.retry_priorities.previous_priorities".to_owned(),
+        config_type: Some(retry_priority::ConfigType::TypedConfig(message::any(
+            &config,
+        ))),
+    }
+});
+
+/// Envoy takes ten times the base for the longest pause.
+fn back_off(base: Duration) -> RetryBackOff {
+    RetryBackOff {
+        base_interval: Some(message::duration(base)),
+        ..Default::default()
+    }
+}
 
 fn policy(attempts: u32, retry_on: String) -> pb::route::RetryPolicy {
     pb::route::RetryPolicy {
@@ -118,13 +149,13 @@ fn conditions(list: &str) -> Conditions<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn retries(attempts: u32, retry_on: Option<&str>) -> Retries {
         Retries {
             attempts,
             per_try_timeout: Some(Duration::from_secs(2)),
             retry_on: retry_on.map(str::to_owned),
+            ..Retries::default()
         }
     }
 

@@ -68,7 +68,7 @@ fn actions() {
     let respond = |status, length| {
         rule(Action::Respond {
             status,
-            body: Some("x".repeat(length)),
+            body: Some(Body::Text("x".repeat(length))),
         })
     };
     assert_eq!(field(respond(199, 1)), "spec.http[1].directResponse.status");
@@ -142,7 +142,6 @@ fn headers() {
     };
     assert_eq!(field(request("a b", "x")), "spec.http[1].headers.request");
     assert_eq!(field(request(":path", "x")), "spec.http[1].headers.request");
-    assert_eq!(field(request("x", "a\nb")), "spec.http[1].headers.request");
     let destination = WeightedDestination {
         response_headers: set(&[("a b", "x")]),
         ..to("reviews/v2", 1)

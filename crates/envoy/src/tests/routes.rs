@@ -33,10 +33,10 @@ fn route(rule: HttpRoute) -> Value {
 #[test]
 fn redirects_and_responses_are_actions_of_their_own() {
     let redirect = Redirect {
-        path: Some("/new".into()),
+        path: Some(PathRedirect::Whole("/new".into())),
         authority: Some("example.com".into()),
         scheme: Some("https".into()),
-        port: Some(8443),
+        port: Some(RedirectPort::Number(8443)),
         code: 308,
     };
     assert_eq!(
@@ -51,7 +51,7 @@ fn redirects_and_responses_are_actions_of_their_own() {
     );
     let respond = Action::Respond {
         status: 503,
-        body: Some("closed".into()),
+        body: Some(Body::Text("closed".into())),
     };
     let built = route(rule(respond));
     assert_eq!(
@@ -68,6 +68,7 @@ fn timeouts_and_retries_are_those_of_the_rule() {
             attempts,
             per_try_timeout: Some(Duration::from_millis(2500)),
             retry_on: Some("5xx,503".into()),
+            ..Retries::default()
         })
     };
     let built = route(HttpRoute {
@@ -96,6 +97,7 @@ fn an_unknown_retry_condition_is_reported() {
             attempts: 1,
             per_try_timeout: None,
             retry_on: Some("conect-failure,reset".into()),
+            ..Retries::default()
         }),
         ..forward("reviews")
     };
@@ -145,11 +147,12 @@ fn rewrites_change_path_and_host() {
 }
 
 #[test]
-fn header_values_are_literal() {
+fn header_values_are_formats_of_envoy() {
     let operations = HeaderOperations {
-        set: vec![("x-set".into(), "50%".into())],
-        add: vec![("x-add".into(), "".into())],
-        remove: vec!["x-gone".into(), "host".into(), ":path".into()],
+        host: None,
+        set: vec![("x-set".into(), value("50%% %REQ(x)%"))],
+        add: vec![("x-add".into(), value(""))],
+        remove: vec!["x-gone".into()],
     };
     let built = route(HttpRoute {
         headers: operations.clone(),
@@ -161,7 +164,7 @@ fn header_values_are_literal() {
             built[format!("{side}_headers_to_add")],
             json!([
                 {
-                    "header": { "key": "x-set", "value": "50%%" },
+                    "header": { "key": "x-set", "value": "50%% %REQ(x)%" },
                     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
                 },
                 { "header": { "key": "x-add" }, "keep_empty_value": true },

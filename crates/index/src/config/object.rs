@@ -6,8 +6,10 @@ use api::istio::{Decoded, Kind, Object, decode};
 use model::route::VirtualService;
 use model::{Authentication, DestinationRule, Diagnostic, Gateway, Mesh};
 
+use super::virtual_service::Converted;
 use super::{authentication, destination_rule, gateway, place, reference, virtual_service};
 use crate::codes;
+use crate::delegation::Root;
 use crate::report::Report;
 
 /// A value that an object became.
@@ -15,6 +17,10 @@ use crate::report::Report;
 pub(crate) enum Item {
     Gateway(Arc<Gateway>),
     VirtualService(Arc<VirtualService>),
+    /// A virtual service that delegates.
+    Root(Arc<Root>),
+    /// A virtual service without hosts, for others to delegate to.
+    Delegate(Arc<VirtualService>),
     DestinationRule(Arc<DestinationRule>),
     Authentication(Arc<Authentication>),
 }
@@ -64,8 +70,11 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
         }
         Kind::VirtualService => {
             let spec = spec(context.object, report)?;
-            let service = virtual_service::convert(spec, context, report)?;
-            Some(Item::VirtualService(Arc::new(service)))
+            Some(match virtual_service::convert(spec, context, report)? {
+                Converted::Whole(service) => Item::VirtualService(Arc::new(service)),
+                Converted::Root(root) => Item::Root(Arc::new(root)),
+                Converted::Delegate(delegate) => Item::Delegate(Arc::new(delegate)),
+            })
         }
         Kind::DestinationRule => {
             let spec = spec(context.object, report)?;

@@ -1,26 +1,53 @@
 //! `VirtualService` to routes.
 
 mod action;
+mod answer;
 mod connections;
+mod cors;
+mod destination;
+mod duration;
 mod fault;
 mod headers;
 mod matches;
+mod mirror;
+mod outline;
+mod retries;
+mod rewrite;
+mod share;
 
 use api::istio;
-use model::route::{GatewayRef, HttpRoute, Retries, VirtualService};
+use model::route::{GatewayRef, VirtualService};
 use model::{ExportTo, Hostname};
 
 use super::object::Context;
 use super::{names, reference};
 use crate::codes;
+use crate::delegation::{Root, Step};
 use crate::report::Report;
+
+/// What a document became.
+pub(super) enum Converted {
+    Whole(VirtualService),
+    /// It delegates; its routes are known once those of the others are.
+    Root(Root),
+    /// It has no hosts and is for others to delegate to.
+    Delegate(VirtualService),
+}
 
 pub(super) fn convert(
     spec: istio::VirtualService,
     context: &Context<'_>,
     report: &mut Report,
-) -> Option<VirtualService> {
-    let hosts = hosts(&spec.hosts, context, report);
+) -> Option<Converted> {
+    let is_delegate = spec.hosts.is_empty()
+        && spec.gateways.is_empty()
+        && spec.tls.is_empty()
+        && spec.tcp.is_empty()
+        && !spec.http.is_empty();
+    let hosts = match is_delegate {
+        true => Vec::new(),
+        false => hosts(&spec.hosts, context, report),
+    };
     let gateways = gateways(&spec.gateways, "spec.gateways", context, report);
     let gateways = match gateways.is_empty() {
         true => vec![GatewayRef::Mesh],
@@ -29,25 +56,27 @@ pub(super) fn convert(
     check_mesh_hosts(&hosts, &gateways, report);
     let tls = connections::tls(spec.tls, &hosts, context, report);
     let tcp = connections::tcp(spec.tcp, context, report);
-    let http: Vec<Option<HttpRoute>> = spec
+    check_gateways(&spec.http, &gateways, is_delegate, context, report);
+    let steps: Vec<Option<Step>> = spec
         .http
         .into_iter()
         .enumerate()
-        .map(|(position, route)| convert_route(position, route, context, report))
+        .map(|(position, route)| outline::step(position, route, is_delegate, context, report))
         .collect();
+    let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
     let service = VirtualService {
         object: reference(&context.object.key),
         hosts,
         gateways,
-        http: http.into_iter().collect::<Option<_>>()?,
+        http: Vec::new(),
         tls: tls?,
         tcp: tcp?,
         export_to: ExportTo::All,
     };
-    if connections::routes_nothing(&service) {
+    if steps.is_empty() && connections::routes_nothing(&service) {
         without_routes(report);
     }
-    Some(service)
+    Some(Root { service, steps }.settle(is_delegate, report))
 }
 
 fn hosts(texts: &[String], context: &Context<'_>, report: &mut Report) -> Vec<Hostname> {
@@ -122,86 +151,51 @@ fn without_routes(report: &mut Report) {
     );
 }
 
-fn convert_route(
-    position: usize,
-    route: istio::HttpRoute,
+/// A condition for a gateway that the object as a whole is not for.
+fn check_gateways(
+    routes: &[istio::HttpRoute],
+    own: &[GatewayRef],
+    is_delegate: bool,
     context: &Context<'_>,
     report: &mut Report,
-) -> Option<HttpRoute> {
-    let at = format!("spec.http[{position}]");
-    let action = action::convert(&route, &at, context, report);
-    let matches = route
-        .r#match
-        .into_iter()
-        .enumerate()
-        .map(|(i, block)| matches::convert(block, &format!("{at}.match[{i}]"), context, report))
-        .collect();
-    let (headers, response_headers) =
-        headers::convert(route.headers.unwrap_or_default(), &at, report);
-    let rewrite = route
-        .rewrite
-        .and_then(|rewrite| action::rewrite(rewrite, &format!("{at}.rewrite"), report));
-    Some(HttpRoute {
-        position,
-        name: route.name.filter(|name| !name.is_empty()),
-        matches,
-        rewrite,
-        // Zero switches the timeout off, like its absence.
-        timeout: route.timeout.filter(|timeout| !timeout.is_zero()),
-        retries: route
-            .retries
-            .map(|retries| convert_retries(retries, &format!("{at}.retries"), report)),
-        fault: route
-            .fault
-            .map(|fault| fault::convert(fault, &format!("{at}.fault"), report))
-            .unwrap_or_default(),
-        headers,
-        response_headers,
-        action: action?,
-    })
+) {
+    if is_delegate {
+        return;
+    }
+    for (position, route) in routes.iter().enumerate() {
+        for (i, block) in route.r#match.iter().enumerate() {
+            let at = format!("spec.http[{position}].match[{i}].gateways");
+            let named = gateways(&block.gateways, &at, context, report);
+            if !named.is_empty() && !named.iter().any(|gateway| own.contains(gateway)) {
+                report.warn(
+                    codes::NO_EFFECT,
+                    at,
+                    "the virtual service as a whole is not for these gateways",
+                    "the condition holds nowhere",
+                    "name the gateways in spec.gateways as well; mesh stands for all sidecars",
+                );
+            }
+        }
+    }
 }
 
-/// The conditions of Envoy's router filter; it would pass over unknown ones in silence.
-const RETRY_ON: &[&str] = &[
-    "5xx",
-    "gateway-error",
-    "reset",
-    "reset-before-request",
-    "connect-failure",
-    "envoy-ratelimited",
-    "retriable-4xx",
-    "refused-stream",
-    "retriable-status-codes",
-    "retriable-headers",
-    "http3-post-connect-failure",
-    "cancelled",
-    "deadline-exceeded",
-    "internal",
-    "resource-exhausted",
-    "unavailable",
-];
+// === impl Root ===
 
-fn convert_retries(retries: istio::Retries, at: &str, report: &mut Report) -> Retries {
-    let text = retries.retry_on.unwrap_or_default();
-    let tokens: Vec<&str> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|t| !t.is_empty())
-        .collect();
-    let is_known = |token: &&str| {
-        RETRY_ON.contains(token) || token.parse().is_ok_and(|n: u16| (100..=599).contains(&n))
-    };
-    for token in tokens.iter().filter(|token| !is_known(token)) {
-        report.refuse(
-            codes::BAD_RETRIES,
-            format!("{at}.retryOn"),
-            format!("{token:?} is not a condition for retries"),
-            format!("use status codes or some of {}", RETRY_ON.join(", ")),
-        );
-    }
-    Retries {
-        attempts: retries.attempts.unwrap_or(0),
-        per_try_timeout: retries.per_try_timeout.filter(|t| !t.is_zero()),
-        retry_on: (!tokens.is_empty()).then(|| tokens.join(",")),
+impl Root {
+    fn settle(self, is_delegate: bool, report: &mut Report) -> Converted {
+        let Root { mut service, steps } = self;
+        if steps.iter().any(|step| matches!(step, Step::Delegate(_))) {
+            return Converted::Root(Root { service, steps });
+        }
+        let routes = steps.into_iter().filter_map(|step| match step {
+            Step::Route(route) => Some(*route),
+            Step::Delegate(_) => None,
+        });
+        service.http = routes.collect();
+        crate::shadow::check(&service.http, report);
+        match is_delegate {
+            true => Converted::Delegate(service),
+            false => Converted::Whole(service),
+        }
     }
 }

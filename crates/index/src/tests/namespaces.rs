@@ -291,7 +291,7 @@ fn virtual_addresses_are_names_and_ports_of_the_service() {
     let route = virtual_service(
         "r",
         json!({"hosts": ["x.example.com"], "http": [{"route": [
-        {"destination": {"host": "reviews.marathon.l4lb.thisdcos.directory"}}]}]}),
+        {"destination": {"host": "reviews.marathon.l4lb.thisdcos.directory", "port": {"number": 80}}}]}]}),
     );
     let mut spec = pod_spec("reviews", json!({"istio": "reviews"}), 9080);
     spec["containers"][0]["endpoints"][0]["labels"] = json!({"VIP_0": "/reviews:80"});

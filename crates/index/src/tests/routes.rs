@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use model::route::{Abort, AbortStatus, Action, Delay, Redirect, Share, StringMatch, UriRewrite};
+use model::HeaderValue;
+use model::route::{
+    Abort, AbortStatus, Action, Body, Delay, PathRedirect, Redirect, Share, StringMatch, UriRewrite,
+};
 use serde_json::{Value, json};
 
 use super::fixtures::*;
@@ -44,7 +47,8 @@ fn a_route_is_refused_for_each_of_these() {
             json!({"redirect": {"uri": "/x"}, "rewrite": {"uri": "/y"}}),
             "PH0306",
         ),
-        (json!({"delegate": {"name": "x"}}), "PH0307"),
+        (json!({"delegate": {}}), "PH0340"),
+        (with(json!({"delegate": {"name": "x"}})), "PH0340"),
         (json!({"route": [{}]}), "PH0308"),
         (json!({"route": [{"destination": {}}]}), "PH0308"),
         (json!({"route": [{"destination": {"host": "*"}}]}), "PH0308"),
@@ -152,7 +156,8 @@ fn a_route_is_refused_for_each_of_these() {
 fn hosts_are_needed_and_stars_belong_to_gateways() {
     let http = json!([{"route": [{"destination": {"host": "reviews"}}]}]);
     for (spec, code) in [
-        (json!({"http": http}), "PH0304"),
+        (json!({"http": http}), "PH0342"),
+        (json!({"http": http, "gateways": ["g"]}), "PH0304"),
         (json!({"hosts": ["-"], "http": http}), "PH0305"),
         (json!({"hosts": ["*"], "http": http}), "PH0305"),
         (json!({"hosts": ["reviews"]}), "PH0306"),
@@ -204,8 +209,16 @@ fn faults_fire_only_with_a_percentage() {
     let fault = |fault: Value| converted(with(json!({ "fault": fault }))).fault;
     let seed = fault(json!({"delay": {"percent": 100, "fixedDelay": "7s"}}));
     assert_eq!((seed.delay, seed.abort), (Some(delay(Share::ALL)), None));
+    let half = json!({"delay": {"percentage": {"value": 0.5}, "fixedDelay": "7s"}});
+    assert_eq!(fault(half).delay.map(|d| d.share.millionths()), Some(5_000));
     let both = json!({"delay": {"percent": 1, "percentage": {"value": 0.5}, "fixedDelay": "7s"}});
-    assert_eq!(fault(both).delay.map(|d| d.share.millionths()), Some(5_000));
+    let (service, codes) = route(with(json!({ "fault": both })));
+    let delay_of = |service: model::route::VirtualService| service.http[0].fault.delay.clone();
+    assert_eq!(
+        service.and_then(delay_of).map(|d| d.share.millionths()),
+        Some(5_000)
+    );
+    assert_eq!(codes, ["PH0346"]);
     let abort = |status| Abort {
         status,
         share: Share::ALL,
@@ -233,7 +246,7 @@ fn faults_fire_only_with_a_percentage() {
 fn redirects_and_responses() {
     let redirect = converted(json!({"redirect": {"uri": "/x", "authority": "a"}})).action;
     let expected = Redirect {
-        path: Some("/x".into()),
+        path: Some(PathRedirect::Whole("/x".into())),
         authority: Some("a".into()),
         code: 301,
         ..Redirect::default()
@@ -243,7 +256,7 @@ fn redirects_and_responses() {
         converted(json!({"direct_response": {"status": 503, "body": {"string": "x"}}})).action;
     let expected = Action::Respond {
         status: 503,
-        body: Some("x".into()),
+        body: Some(Body::Text("x".into())),
     };
     assert_eq!(respond, expected);
 }
@@ -295,7 +308,7 @@ fn the_rest_of_a_route() {
         "name": "n", "timeout": "0.5s",
         "retries": {"attempts": 3, "perTryTimeout": "2s", "retryOn": "5xx, 503"},
         "rewrite": {"uriRegexRewrite": {"match": "^/a/(.*)", "rewrite": "/b/\\1"}, "authority": "h"},
-        "headers": {"request": {"set": {"Host": "x", "B": "1", "a": "100%"}, "remove": ["C"]},
+        "headers": {"request": {"set": {"Host": "x", "B": "1", "a": "100%%"}, "remove": ["C"]},
             "response": {"add": {"d": "2"}}},
     }));
     let route = converted(http);
@@ -316,16 +329,14 @@ fn the_rest_of_a_route() {
         (rewrite.uri, rewrite.authority.as_deref()),
         (Some(expected), Some("h"))
     );
-    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    assert_eq!(
-        route.headers.set,
-        [pair("a", "100%"), pair("b", "1"), pair("host", "x")]
-    );
+    let pair = |a: &str, b: &str| (a.to_owned(), HeaderValue::parse(b).unwrap());
+    assert_eq!(route.headers.host.as_deref(), Some("x"));
+    assert_eq!(route.headers.set, [pair("a", "100%%"), pair("b", "1")]);
     assert_eq!(route.headers.remove, ["c"]);
     assert_eq!(route.response_headers.add, [pair("d", "2")]);
     let bare = converted(with(json!({"timeout": "0s", "retries": {}})));
     assert_eq!(
         (bare.timeout, bare.retries.map(|r| r.attempts)),
-        (None, Some(0))
+        (Some(Duration::ZERO), Some(0))
     );
 }

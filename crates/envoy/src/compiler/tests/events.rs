@@ -134,6 +134,8 @@ fn http_rule() -> impl Strategy<Value = HttpRoute> {
         "a",
         "b/v1",
         "c:80",
+        "a:http",
+        "b/v1:grpc-web",
         "web.example.com",
         "alias.example.com",
         "nobody/v9",
@@ -157,17 +159,46 @@ fn http_rule() -> impl Strategy<Value = HttpRoute> {
             ..HttpMatch::default()
         });
     let conditions = prop::collection::vec(condition, 0..3);
-    (select(&targets[..]), conditions).prop_map(|(target, conditions)| match target {
-        // One that Envoy would refuse.
-        "!" => when(
-            conditions,
-            rule(Action::Respond {
-                status: 99,
-                body: None,
-            }),
-        ),
-        target => when(conditions, forward(target)),
+    let forwarded =
+        (select(&targets[..]), conditions).prop_map(|(target, conditions)| match target {
+            // One that Envoy would refuse.
+            "!" => when(
+                conditions,
+                rule(Action::Respond {
+                    status: 99,
+                    body: None,
+                }),
+            ),
+            target => when(conditions, forward(target)),
+        });
+    (forwarded, companions()).prop_map(|(rule, (mirrors, cors, delegate))| HttpRoute {
+        mirrors,
+        cors,
+        delegate,
+        ..rule
     })
+}
+
+/// What a rule can have beside its action.
+fn companions() -> impl Strategy<Value = (Vec<Mirror>, Option<Cors>, Option<ObjectRef>)> {
+    let copies = &[
+        "a",
+        "b:http",
+        "c/v1:grpc-web",
+        "nobody",
+        "alias.example.com",
+    ];
+    let mirrors = prop::collection::vec(select(&copies[..]), 0..2);
+    let mirrors = mirrors.prop_map(|to| to.into_iter().map(|to| mirror(to, 50.0)).collect());
+    let cors = prop::option::weighted(0.2, select(&["*", "https://a.example.com"][..]));
+    let cors = cors.prop_map(|origin| {
+        origin.map(|origin| Cors {
+            origins: vec![exact(origin)],
+            ..Cors::default()
+        })
+    });
+    let delegate = prop::option::weighted(0.1, Just(object("VirtualService", "delegate")));
+    (mirrors, cors, delegate)
 }
 
 fn placed((name, value): (&'static str, Option<Gateway>)) -> Event {

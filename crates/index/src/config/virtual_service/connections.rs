@@ -4,7 +4,7 @@ use api::istio;
 use model::route::{ConnectionDestination, ConnectionMatch, ConnectionRoute, VirtualService};
 use model::{Cidr, Hostname, Labels};
 
-use super::action;
+use super::destination;
 use crate::codes;
 use crate::config::names;
 use crate::config::object::Context;
@@ -188,12 +188,14 @@ fn convert_route(
         return None;
     }
     let to: Vec<istio::RouteDestination> = to.into_iter().map(destination).collect();
-    let weights = action::weights(&to, at, report);
+    let weights = destination::weights(&to, at, report);
     let mut converted = Vec::new();
     for (i, (to, weight)) in to.iter().zip(weights).enumerate() {
         let at = format!("{at}.route[{i}]");
         // One without a share is checked like the others: Envoy refuses a weight of 0.
-        if let Some(destination) = action::convert_destination(to, &at, context, report)
+        let field = format!("{at}.destination");
+        let destination = destination::convert(to.destination.as_ref(), &field, context, report);
+        if let Some(destination) = destination
             && weight > 0
         {
             converted.push(ConnectionDestination {

@@ -6,6 +6,7 @@
 use api::istio;
 use model::route::{Abort, AbortStatus, Delay, Fault, Share};
 
+use super::{duration, share as shares};
 use crate::codes;
 use crate::report::Report;
 
@@ -51,9 +52,14 @@ pub(super) fn convert(fault: istio::Fault, at: &str, report: &mut Report) -> Fau
 
 fn delay(delay: istio::Delay, at: &str, report: &mut Report) -> Option<Delay> {
     let share = share(delay.percent, delay.percentage, at, report);
+    if delay.exponential_delay.is_some() {
+        never_built(&format!("{at}.exponentialDelay"), "fixedDelay", report);
+        return None;
+    }
+    let field = format!("{at}.fixedDelay");
+    let fixed = duration::check(delay.fixed_delay, &field, report);
     // Envoy refuses a delay of zero.
-    let Some(fixed) = delay.fixed_delay.filter(|delay| !delay.is_zero()) else {
-        let field = format!("{at}.fixedDelay");
+    let Some(fixed) = fixed.filter(|delay| !delay.is_zero()) else {
         silent(
             &field,
             "the delay has no duration",
@@ -70,6 +76,14 @@ fn delay(delay: istio::Delay, at: &str, report: &mut Report) -> Option<Delay> {
 
 fn abort(abort: istio::Abort, at: &str, report: &mut Report) -> Option<Abort> {
     let share = share(abort.percent, abort.percentage, at, report);
+    if abort.http2_error.is_some() {
+        never_built(
+            &format!("{at}.http2Error"),
+            "httpStatus or grpcStatus",
+            report,
+        );
+        return None;
+    }
     let grpc = abort.grpc_status.filter(|text| !text.is_empty());
     let status = match (abort.http_status, grpc) {
         (Some(_), Some(_)) => {
@@ -133,6 +147,9 @@ fn share(
     at: &str,
     report: &mut Report,
 ) -> Option<Share> {
+    if percentage.is_some() && percent.is_some() {
+        shares::superseded(&format!("{at}.percent"), "percentage", report);
+    }
     let (field, value) = match (percentage, percent) {
         (Some(percentage), _) => ("percentage.value", percentage.value.unwrap_or(0.0)),
         (None, Some(percent)) => ("percent", f64::from(percent)),
@@ -142,17 +159,13 @@ fn share(
             return None;
         }
     };
-    let share = Share::percent(value);
-    if share.is_none() {
-        let why = format!("{value} is not a percentage");
-        report.refuse(
-            codes::BAD_FAULT,
-            format!("{at}.{field}"),
-            why,
-            "use a number from 0 to 100",
-        );
-    }
-    share
+    shares::convert(value, &format!("{at}.{field}"), codes::BAD_FAULT, report)
+}
+
+/// Fields that Istio's API has had from the beginning, and that no version ever obeyed.
+fn never_built(field: &str, instead: &str, report: &mut Report) {
+    let why = "Envoy cannot do this, and no version of Istio ever did";
+    report.refuse(codes::BAD_FAULT, field, why, format!("use {instead}"));
 }
 
 fn silent(field: &str, why: &str, remedy: &str, report: &mut Report) {

@@ -3,76 +3,158 @@
 use std::collections::BTreeMap;
 
 use api::istio;
+use model::HeaderValue;
 use model::route::HeaderOperations;
 
 use crate::codes;
 use crate::config::names;
 use crate::report::Report;
 
-/// Request and response operations of the `headers` beside a route or destination.
-pub(super) fn convert(
-    headers: istio::Headers,
-    at: &str,
-    report: &mut Report,
-) -> (HeaderOperations, HeaderOperations) {
-    let request = operations(
-        headers.request,
-        &format!("{at}.headers.request"),
-        true,
-        report,
-    );
-    let response = operations(
-        headers.response,
-        &format!("{at}.headers.response"),
-        false,
-        report,
-    );
-    (request, response)
+/// Operations on requests, and on their answers.
+pub(super) type Both = (HeaderOperations, HeaderOperations);
+
+/// Request and response operations of a route, in both spellings.
+pub(super) fn of_route(route: &istio::HttpRoute, at: &str, report: &mut Report) -> Both {
+    let legacy = route.legacy_headers();
+    convert(route.headers.as_ref(), &legacy, at, report)
 }
 
-fn operations(
-    operations: istio::HeaderOperations,
+/// Request and response operations of a destination, in both spellings.
+pub(super) fn of_destination(to: &istio::RouteDestination, at: &str, report: &mut Report) -> Both {
+    let legacy = to.legacy_headers();
+    convert(to.headers.as_ref(), &legacy, at, report)
+}
+
+fn convert(
+    headers: Option<&istio::Headers>,
+    legacy: &istio::Headers,
     at: &str,
-    may_set_host: bool,
     report: &mut Report,
-) -> HeaderOperations {
-    let mut pairs = |map: BTreeMap<String, String>, verb: &str| -> Vec<(String, String)> {
-        let mut pairs: Vec<(String, String)> = map
-            .into_iter()
-            .map(|(name, value)| {
-                let field = format!("{at}.{verb}[{name:?}]");
-                check_name(&name, &field, may_set_host, report);
-                check_value(&value, &field, report);
-                (name.to_ascii_lowercase(), value)
-            })
-            .collect();
+) -> Both {
+    let none = istio::Headers::default();
+    let headers = headers.unwrap_or(&none);
+    let request = Part {
+        now: &headers.request,
+        legacy: &legacy.request,
+        at: format!("{at}.headers.request"),
+        legacy_at: [
+            format!("{at}.appendRequestHeaders"),
+            format!("{at}.removeRequestHeaders"),
+        ],
+        may_set_host: true,
+    };
+    let response = Part {
+        now: &headers.response,
+        legacy: &legacy.response,
+        at: format!("{at}.headers.response"),
+        legacy_at: [
+            format!("{at}.appendResponseHeaders"),
+            format!("{at}.removeResponseHeaders"),
+        ],
+        may_set_host: false,
+    };
+    (request.convert(report), response.convert(report))
+}
+
+/// The operations of one direction.
+struct Part<'a> {
+    now: &'a istio::HeaderOperations,
+    /// As Istio 1.0 and 1.1 spelled them.
+    legacy: &'a istio::HeaderOperations,
+    at: String,
+    /// The fields that add, and that remove.
+    legacy_at: [String; 2],
+    may_set_host: bool,
+}
+
+// === impl Part ===
+
+impl Part<'_> {
+    fn convert(&self, report: &mut Report) -> HeaderOperations {
+        let [legacy_add, legacy_remove] = &self.legacy_at;
+        let mut host = Vec::new();
+        let set = self.pairs(
+            &self.now.set,
+            &format!("{}.set", self.at),
+            &mut host,
+            report,
+        );
+        let mut add = self.pairs(
+            &self.now.add,
+            &format!("{}.add", self.at),
+            &mut host,
+            report,
+        );
+        add.extend(self.pairs(&self.legacy.add, legacy_add, &mut host, report));
+        add.sort();
+        let mut remove = removals(&self.now.remove, &format!("{}.remove", self.at), report);
+        remove.extend(removals(&self.legacy.remove, legacy_remove, report));
+        if host.len() > 1 {
+            report.refuse(
+                codes::BAD_HEADER,
+                self.at.clone(),
+                "the host of requests is set more than once",
+                "set it once, by Host or :authority",
+            );
+        }
+        HeaderOperations {
+            host: host.pop(),
+            set,
+            add,
+            remove,
+        }
+    }
+
+    fn pairs(
+        &self,
+        map: &BTreeMap<String, String>,
+        at: &str,
+        host: &mut Vec<String>,
+        report: &mut Report,
+    ) -> Vec<(String, HeaderValue)> {
+        let mut pairs = Vec::new();
+        for (name, value) in map {
+            let field = format!("{at}[{name:?}]");
+            if self.may_set_host && is_host(name) {
+                host.extend(host_value(value, &field, report));
+                continue;
+            }
+            check_name(name, &field, report);
+            if let Some(value) = parse(value, field, report) {
+                pairs.push((name.to_ascii_lowercase(), value));
+            }
+        }
         pairs.sort();
         pairs
-    };
-    let set = pairs(operations.set, "set");
-    let add = pairs(operations.add, "add");
-    for (i, name) in operations.remove.iter().enumerate() {
-        check_name(name, &format!("{at}.remove[{i}]"), false, report);
     }
-    let remove = operations
-        .remove
-        .iter()
-        .map(|name| name.to_ascii_lowercase());
-    HeaderOperations {
-        set,
-        add,
-        remove: remove.collect(),
+}
+
+fn removals(names: &[String], at: &str, report: &mut Report) -> Vec<String> {
+    for (i, name) in names.iter().enumerate() {
+        check_name(name, &format!("{at}[{i}]"), report);
     }
+    names.iter().map(|name| name.to_ascii_lowercase()).collect()
+}
+
+/// Envoy takes the host as it is written, and never as a format.
+fn host_value(value: &str, field: &str, report: &mut Report) -> Option<String> {
+    let valid = !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic());
+    if !valid {
+        let why = format!("{value:?} is not a host");
+        let remedy = "write a host name, with or without a port";
+        report.refuse(codes::BAD_HEADER, field, why, remedy);
+    }
+    valid.then(|| value.to_owned())
+}
+
+fn is_host(name: &str) -> bool {
+    name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority")
 }
 
 /// Envoy rejects a whole route configuration in which `:`-headers or Host are modified. Setting
 /// the host of a request is possible by other means, so only that passes.
-fn check_name(name: &str, field: &str, may_be_host: bool, report: &mut Report) {
-    let is_host = name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority");
-    if is_host && may_be_host {
-        return;
-    }
-    let why = if is_host || name.starts_with(':') {
+fn check_name(name: &str, field: &str, report: &mut Report) {
+    let why = if is_host(name) || name.starts_with(':') {
         format!("Envoy does not let routes change the header {name:?} here")
     } else if !names::is_header(name) {
         format!("{name:?} is not the name of a header")
@@ -84,9 +166,13 @@ fn check_name(name: &str, field: &str, may_be_host: bool, report: &mut Report) {
     report.refuse(codes::BAD_HEADER, field, why, remedy);
 }
 
-fn check_value(value: &str, field: &str, report: &mut Report) {
-    if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
-        let why = "the value has a line break or another control character";
-        report.refuse(codes::BAD_HEADER, field, why, "write the value in one line");
+fn parse(value: &str, field: String, report: &mut Report) -> Option<HeaderValue> {
+    let parsed = HeaderValue::parse(value);
+    if let Err(error) = &parsed {
+        let why = format!("Envoy would not take the value {value:?}: {error}");
+        let remedy = "write the value in one line, %% for a percent sign, and no other commands \
+                      than Envoy's";
+        report.refuse(codes::BAD_HEADER, field, why, remedy);
     }
+    parsed.ok()
 }

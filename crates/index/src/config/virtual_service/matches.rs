@@ -20,6 +20,7 @@ pub(super) fn convert(
     context: &Context<'_>,
     report: &mut Report,
 ) -> HttpMatch {
+    check_effect(&block, at, report);
     let mut field = |value: Option<istio::StringMatch>, name: &str| {
         let converted = string(value?, &format!("{at}.{name}"), report);
         // Every request has a path, a method, an authority and a scheme.
@@ -29,7 +30,10 @@ pub(super) fn convert(
     let scheme = field(block.scheme, "scheme");
     let method = field(block.method, "method");
     let authority = field(block.authority, "authority");
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     HttpMatch {
+        name: given(block.name),
+        stat_prefix: given(block.stat_prefix),
         uri,
         ignore_uri_case: block.ignore_uri_case,
         scheme,
@@ -52,12 +56,38 @@ pub(super) fn convert(
     }
 }
 
+/// Fields that say nothing together with others.
+fn check_effect(block: &istio::HttpMatch, at: &str, report: &mut Report) {
+    let by_text = matches!(
+        block.uri,
+        Some(istio::StringMatch::Exact(_) | istio::StringMatch::Prefix(_))
+    );
+    if block.ignore_uri_case && !by_text {
+        report.warn(
+            codes::NO_EFFECT,
+            format!("{at}.ignoreUriCase"),
+            "the case can be ignored where uri is exact or a prefix only",
+            "the field has no effect; the rest of the condition has",
+            "remove it; a regex ignores the case when it begins with (?i)",
+        );
+    }
+}
+
 fn headers(
     map: BTreeMap<String, istio::StringMatch>,
     at: &str,
     report: &mut Report,
 ) -> Vec<(String, StringMatch)> {
     for name in map.keys() {
+        if name.starts_with("@request.auth.claims") {
+            report.refuse(
+                codes::NOT_SUPPORTED,
+                format!("{at}[{name:?}]"),
+                "routing by the claims of a token needs tokens to be verified, which is not supported",
+                "match a header that the service behind the gateway or the client sets",
+            );
+            continue;
+        }
         // Pseudo headers can be matched, though not changed.
         if !names::is_header(name.strip_prefix(':').unwrap_or(name)) {
             report.refuse(
@@ -80,6 +110,11 @@ fn strings(
     let mut converted = Vec::new();
     for (name, condition) in map {
         let field = format!("{at}[{name:?}]");
+        if name.is_empty() {
+            let why = "a condition has no name";
+            report.refuse(codes::BAD_MATCH, field, why, "name what it asks for");
+            continue;
+        }
         if let Some(condition) = string(condition, &field, report) {
             converted.push((name, condition));
         }
@@ -87,7 +122,11 @@ fn strings(
     converted
 }
 
-fn string(condition: istio::StringMatch, field: &str, report: &mut Report) -> Option<StringMatch> {
+pub(super) fn string(
+    condition: istio::StringMatch,
+    field: &str,
+    report: &mut Report,
+) -> Option<StringMatch> {
     match condition {
         istio::StringMatch::Exact(text) => Some(StringMatch::Exact(text)),
         istio::StringMatch::Present => Some(StringMatch::Present),
