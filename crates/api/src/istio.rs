@@ -9,12 +9,14 @@ mod connection;
 mod decode;
 mod destination_rule;
 mod duration;
+pub mod envoy_filter;
 mod gateway;
 mod kind;
 pub mod mesh_config;
 mod object;
 mod scalar;
 mod string_match;
+pub mod telemetry;
 pub mod traffic_policy;
 mod virtual_service;
 

@@ -73,7 +73,7 @@ pub fn compile(world: &World, proxy: &Proxy) -> Compiled {
 
 /// What this proxy shares with no other. It hides what else has the same name.
 pub(crate) fn own(registry: &Registry, proxy: &Proxy) -> Output {
-    let mut output = Output::default();
+    let mut output = Output::patched(registry.patches(proxy));
     match proxy.role {
         Role::Sidecar => sidecar::own(registry, proxy, &mut output),
         Role::Router => router::own(registry, proxy, &mut output),
@@ -81,6 +81,7 @@ pub(crate) fn own(registry: &Registry, proxy: &Proxy) -> Output {
     for secret in OwnIdentity::secrets(&proxy.identity) {
         output.add(secret.build());
     }
+    output.add_additions();
     output
 }
 

@@ -14,6 +14,7 @@
 //! Where a few proxies see something else than the others, as those on the machine of an endpoint
 //! do, a second set holds only what differs, and hides what the first has under the same names.
 
+mod extensions;
 mod origins;
 mod plan;
 mod redo;
@@ -37,6 +38,7 @@ use crate::registry::Registry;
 pub use plan::Plan;
 pub use set::{SetChange, SetKey};
 
+use extensions::Extensions;
 use plan::Asked;
 use redo::Redo;
 use sets::Sets;
@@ -67,6 +69,8 @@ struct Latest {
     authentication: Vec<Arc<Authentication>>,
     /// What routes asked of callers before.
     asked: Asked,
+    /// What there was before of telemetry and patches.
+    extensions: Extensions,
 }
 
 // === impl Compiler ===
@@ -106,6 +110,7 @@ impl Compiler {
             gateways: touched.gateways,
             asked: Asked::of(&old),
             authentication: touched.authentication,
+            extensions: Extensions::of(&old),
         };
         self.sets.take_news()
     }
@@ -135,7 +140,10 @@ impl Compiler {
     /// another; if not, it stays valid. The proxy is as it is now: that a change of instances made
     /// it belong to another is for the caller to find out.
     pub fn affects(&self, changes: &ChangeSet, proxy: &Proxy) -> bool {
-        changes.mesh || self.affects_instance(changes, proxy) || self.affects_role(proxy)
+        changes.mesh
+            || self.affects_instance(changes, proxy)
+            || self.affects_role(proxy)
+            || self.latest.extensions.affect(&self.registry, proxy)
     }
 
     /// What was left out for a proxy, and why: of its own part and of the sets that it runs.

@@ -23,6 +23,10 @@ pub mod code {
 
     /// A traffic policy of which Envoy would refuse the clusters; they are left out.
     pub const POLICY_REFUSED: &str = "PH0415";
+    /// The value of a patch is not the message that it must be.
+    pub const PATCH_UNREADABLE: &str = "PH0450";
+    /// Envoy would refuse a resource with a patch; it is served without.
+    pub const PATCH_DROPPED: &str = "PH0451";
 
     /// All of them.
     pub const ALL: &[&str] = &[
@@ -35,6 +39,8 @@ pub mod code {
         DUPLICATE_DOMAIN,
         RESOURCE_REFUSED,
         APPLICATION_ADDRESS,
+        PATCH_UNREADABLE,
+        PATCH_DROPPED,
     ];
 }
 

@@ -1,6 +1,7 @@
 //! Small Worlds for tests, and compiled resources as JSON.
 
-mod rendered;
+pub(crate) mod extensions;
+pub(crate) mod rendered;
 pub(crate) mod rich;
 pub(crate) mod routes;
 
@@ -27,6 +28,8 @@ pub(crate) struct Draft {
     pub(crate) virtual_services: Vec<VirtualService>,
     pub(crate) destination_rules: Vec<DestinationRule>,
     pub(crate) gateways: Vec<Gateway>,
+    pub(crate) telemetries: Vec<Telemetry>,
+    pub(crate) envoy_filters: Vec<EnvoyFilter>,
 }
 
 /// `reviews` is completed, `reviews.example.com` and `*` are not.
@@ -218,6 +221,8 @@ impl Draft {
             virtual_services: self.virtual_services.into_iter().map(Arc::new).collect(),
             destination_rules: self.destination_rules.into_iter().map(Arc::new).collect(),
             gateways: self.gateways.into_iter().map(Arc::new).collect(),
+            telemetries: self.telemetries.into_iter().map(Arc::new).collect(),
+            envoy_filters: self.envoy_filters.into_iter().map(Arc::new).collect(),
             ..World::default()
         }
     }

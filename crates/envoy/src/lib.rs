@@ -31,6 +31,7 @@ mod lint;
 mod listener;
 mod message;
 mod names;
+mod patch;
 mod pb;
 mod registry;
 pub mod render;

@@ -10,11 +10,12 @@ use std::time::Duration;
 use model::authentication::Policies;
 use model::route::{Destination, PortRef};
 use model::{
-    ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Service, TrafficPolicy, World,
+    ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Proxy, Service, TrafficPolicy, World,
 };
 
 use crate::cluster::Outbound;
 use crate::compile::PortServices;
+use crate::patch::{Filters, Patches};
 use crate::route::MeshRoutes;
 use crate::tls::{Secret, Secrets};
 
@@ -28,6 +29,7 @@ pub(crate) struct Registry {
     policies: Arc<Policies>,
     secrets: Arc<Secrets>,
     pub(crate) clusters: Arc<Outbound>,
+    filters: Arc<Filters>,
 }
 
 /// The services, by what else than their own name they are found by.
@@ -69,6 +71,7 @@ impl Registry {
             policies: Arc::new(Policies::new(&world.authentication, &world.mesh)),
             secrets: Arc::new(Secrets::of(&world)),
             clusters: Arc::new(Outbound::new(connect_timeout(&world))),
+            filters: Arc::new(Filters::new(&world, None)),
             world,
         };
         registry.routes = Arc::new(MeshRoutes::new(&registry));
@@ -102,6 +105,9 @@ impl Registry {
         if kind::AUTHENTICATION.into_iter().any(config) {
             next.policies = Arc::new(Policies::new(&world.authentication, &world.mesh));
         }
+        if config(kind::ENVOY_FILTER) {
+            next.filters = Arc::new(Filters::new(world, Some(&self.filters)));
+        }
         if services || config(kind::VIRTUAL_SERVICE) {
             next.routes = Arc::new(MeshRoutes::new(&next));
         }
@@ -116,6 +122,15 @@ impl Registry {
     /// The services of each port that is served.
     pub(crate) fn ports(&self) -> &BTreeMap<u16, PortServices> {
         &self.names.ports
+    }
+
+    pub(crate) fn filters(&self) -> &Arc<Filters> {
+        &self.filters
+    }
+
+    /// The patches of a proxy; `None` for nearly all.
+    pub(crate) fn patches(&self, proxy: &Proxy) -> Option<Patches> {
+        self.filters.of(&self.world.mesh.root_namespace, proxy)
     }
 
     /// The virtual services that apply to sidecars.
@@ -234,6 +249,7 @@ fn port_named(service: Option<&Arc<Service>>, name: &str) -> u16 {
 
 /// The kinds of objects that change what is compiled.
 pub(crate) mod kind {
+    pub(crate) const ENVOY_FILTER: &str = "EnvoyFilter";
     pub(crate) const DESTINATION_RULE: &str = "DestinationRule";
     pub(crate) const VIRTUAL_SERVICE: &str = "VirtualService";
     pub(crate) const GATEWAY: &str = "Gateway";

@@ -186,3 +186,27 @@ pub const PORTS_WITHOUT_SELECTOR: &str = "PH0609";
 pub const AUTHENTICATION_TWICE: &str = "PH0610";
 /// A policy aims at a service, or a port, that does not exist.
 pub const IDLE_POLICY: &str = "PH0611";
+/// Telemetry names a provider that the mesh config does not have.
+pub const UNKNOWN_PROVIDER: &str = "PH0804";
+/// A value of Telemetry that cannot be used.
+pub const BAD_TELEMETRY: &str = "PH0805";
+/// An expression that Envoy could not read.
+pub const BAD_EXPRESSION: &str = "PH0806";
+/// A part of Telemetry that has no effect.
+pub const TELEMETRY_IGNORED: &str = "PH0807";
+/// Two objects of kind Telemetry are for one whole namespace.
+pub const TELEMETRY_TWICE: &str = "PH0808";
+/// A ProxyConfig, which is not read over xDS.
+pub const PROXY_CONFIG: &str = "PH0811";
+/// A WasmPlugin or TrafficExtension, whose code a plain Envoy is not brought.
+pub const PROXY_EXTENSION: &str = "PH0812";
+/// EnvoyFilter is off.
+pub const ENVOY_FILTER_OFF: &str = "PH0820";
+/// A patch that says what cannot be done.
+pub const BAD_PATCH: &str = "PH0821";
+/// A part of a patch that has no effect.
+pub const PATCH_FIELD: &str = "PH0822";
+/// A patch that never applies.
+pub const PATCH_NEVER: &str = "PH0823";
+/// A filter of Istio 1.0 whose configuration cannot be given a type.
+pub const LEGACY_FILTER: &str = "PH0824";

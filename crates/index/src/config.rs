@@ -5,13 +5,17 @@
 //! precedence) is decided when a World is published.
 
 mod authentication;
+mod cel;
 mod destination_rule;
+mod envoy_filter;
 mod gateway;
 mod names;
 mod object;
 mod regex;
+mod telemetry;
 mod traffic_policy;
 mod virtual_service;
+mod without;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -101,6 +105,7 @@ impl Config {
         }
         ruling.delegate();
         ruling.merge_destination_rules();
+        ruling.settle_extensions();
         Some(ruling)
     }
 

@@ -7,6 +7,8 @@ mod format;
 mod provider;
 mod tracing;
 
+pub(crate) use tracing::tags;
+
 use api::istio::{MeshConfig, decode, mesh_config};
 use model::route::Retries;
 use model::{

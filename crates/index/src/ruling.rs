@@ -1,12 +1,14 @@
 //! The configuration that is in force, in order of precedence.
 
+mod extensions;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::route::VirtualService;
 use model::{
-    Authentication, ChangeSet, DestinationRule, Diagnostic, Gateway, Hostname, Location, ObjectRef,
-    World,
+    Authentication, ChangeSet, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Hostname,
+    Location, ObjectRef, Telemetry, World,
 };
 
 use crate::codes;
@@ -22,6 +24,8 @@ pub(crate) struct Ruling {
     pub(crate) destination_rules: Vec<Placed<DestinationRule>>,
     pub(crate) authentication: Vec<Placed<Authentication>>,
     delegations: Delegations,
+    pub(crate) telemetries: Vec<Placed<Telemetry>>,
+    pub(crate) envoy_filters: Vec<Placed<EnvoyFilter>>,
     /// What merging found.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -55,6 +59,8 @@ impl Ruling {
             Item::Delegate(v) => self.delegations.add_delegate(Placed::new(v, location)),
             Item::DestinationRule(v) => self.destination_rules.push(Placed::new(v, location)),
             Item::Authentication(v) => self.authentication.push(Placed::new(v, location)),
+            Item::Telemetry(v) => self.telemetries.push(Placed::new(v, location)),
+            Item::EnvoyFilter(v) => self.envoy_filters.push(Placed::new(v, location)),
         }
     }
 
@@ -93,6 +99,8 @@ impl Ruling {
             changes,
         );
         put(&mut world.authentication, &self.authentication, changes);
+        put(&mut world.telemetries, &self.telemetries, changes);
+        put(&mut world.envoy_filters, &self.envoy_filters, changes);
     }
 }
 
@@ -114,6 +122,18 @@ impl OfObject for Gateway {
 }
 
 impl OfObject for VirtualService {
+    fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
+impl OfObject for Telemetry {
+    fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
+impl OfObject for EnvoyFilter {
     fn object(&self) -> &ObjectRef {
         &self.object
     }

@@ -6,8 +6,8 @@ use imbl::OrdMap;
 
 use crate::route::VirtualService;
 use crate::{
-    Authentication, DestinationRule, Diagnostic, Endpoint, Gateway, Hostname, Instance, InstanceId,
-    Mesh, Service, ServicePort,
+    Authentication, DestinationRule, Diagnostic, Endpoint, EnvoyFilter, Gateway, Hostname,
+    Instance, InstanceId, Mesh, Service, ServicePort, Telemetry,
 };
 
 /// A consistent state of the mesh. Whoever holds one sees no change; the next state is another World.
@@ -31,6 +31,10 @@ pub struct World {
     pub gateways: Arc<[Arc<Gateway>]>,
     /// In order of precedence.
     pub authentication: Arc<[Arc<Authentication>]>,
+    /// In order of precedence.
+    pub telemetries: Arc<[Arc<Telemetry>]>,
+    /// By priority, then in order of precedence. Empty while the kind is off.
+    pub envoy_filters: Arc<[Arc<EnvoyFilter>]>,
     /// Sorted.
     pub diagnostics: Arc<[Diagnostic]>,
 }

@@ -7,6 +7,7 @@ use model::{Capture, Diagnostic, Proxy, Role};
 
 use super::set::{Scope, SetKey};
 use crate::Resource;
+use crate::patch::Patches;
 use crate::registry::Registry;
 use crate::reporting::Told;
 use crate::route::Source;
@@ -69,7 +70,20 @@ pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
             }
         }
     }
-    scopes.into_iter().map(SetKey).collect()
+    let scopes = scopes.into_iter();
+    match registry.patches(proxy) {
+        Some(patches) => scopes.map(|scope| patched(scope, &patches)).collect(),
+        None => scopes.map(SetKey).collect(),
+    }
+}
+
+/// The set as it is if patches change nothing of its kind.
+fn patched(scope: Scope, patches: &Patches) -> SetKey {
+    let plain = SetKey(scope);
+    match patches.concern(plain.kind()) {
+        true => SetKey(Scope::Patched(Box::new(plain.0), patches.clone())),
+        false => plain,
+    }
 }
 
 // === impl Asked ===

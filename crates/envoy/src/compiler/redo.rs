@@ -62,24 +62,37 @@ impl<'a> Redo<'a> {
     /// The clusters of a service and what is behind them.
     fn host(&mut self, host: &Hostname) {
         let agents = self.agents(host, None);
+        let clusters = self.sets.over(&Scope::Clusters);
         let mut stale: BTreeSet<Arc<str>> = targets(self.old, host).map(services::name).collect();
         for target in targets(self.new, host) {
             let cluster = services::cluster(self.new, target, self.buffer);
             stale.remove(&cluster.name);
-            self.sets.put(&SetKey(Scope::Clusters), cluster);
+            self.put_into(&clusters, cluster);
             self.assignment(target, &agents);
         }
         for cluster in collector::clusters_at(self.new, host) {
-            self.sets.put(&SetKey(Scope::Clusters), cluster);
+            self.put_into(&clusters, cluster);
         }
         for name in stale {
-            self.sets.remove(&SetKey(Scope::Clusters), &name);
+            for key in &clusters {
+                self.sets.remove(key, &name);
+            }
             self.sets.remove(&SetKey(Scope::Endpoints), &name);
             for agent in &agents {
                 let key = SetKey(Scope::EndpointsFrom(*agent));
                 self.sets.remove(&key, &name);
             }
         }
+    }
+
+    fn put_into(&mut self, keys: &[SetKey], built: Built) {
+        let Some((last, others)) = keys.split_last() else {
+            return;
+        };
+        for key in others {
+            self.sets.put(key, built.clone());
+        }
+        self.sets.put(last, built);
     }
 
     /// What is behind one port of a service.
@@ -115,7 +128,7 @@ impl<'a> Redo<'a> {
 
     /// What a set of listeners or routes has on the ports that are touched.
     fn ports(&mut self, key: &SetKey, touched: &Touched) {
-        match &key.0 {
+        match key.scope() {
             Scope::Listeners(..) | Scope::ListenersFrom(..) | Scope::ListenersOf(..) => {
                 for port in &touched.listeners {
                     self.listener(key, *port);
@@ -148,7 +161,7 @@ impl<'a> Redo<'a> {
 
     fn listener(&mut self, key: &SetKey, port: u16) {
         let registry = self.new;
-        let (asking, differs) = match &key.0 {
+        let (asking, differs) = match key.scope() {
             Scope::Listeners(capture, reporting) => {
                 (whole::from(*capture, None, reporting.as_deref()), true)
             }
@@ -177,7 +190,7 @@ impl<'a> Redo<'a> {
     }
 
     fn routes(&mut self, key: &SetKey, port: u16) {
-        let (domain, caller) = match &key.0 {
+        let (domain, caller) = match key.scope() {
             Scope::Routes(domain) => (domain, Some(NOBODY)),
             Scope::RoutesOf(domain, class) => {
                 let asks = whole::asks(self.new, port, class);

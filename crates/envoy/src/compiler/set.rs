@@ -7,12 +7,32 @@ use std::sync::Arc;
 
 use model::{Capture, Labels, Reporting};
 
+use crate::built::Built;
+use crate::patch::Patches;
 use crate::route::Source;
 use crate::{Kind, Resource};
 
 /// Names one set of resources of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SetKey(pub(super) Scope);
+
+impl SetKey {
+    /// Whom the set is for, before patches.
+    pub(super) fn scope(&self) -> &Scope {
+        match &self.0 {
+            Scope::Patched(inner, _) => inner,
+            plain => plain,
+        }
+    }
+
+    /// What the set makes of a resource.
+    pub(super) fn finish(&self, built: Built) -> Built {
+        match &self.0 {
+            Scope::Patched(_, patches) => patches.apply(built),
+            _ => built,
+        }
+    }
+}
 
 /// How a set became different.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +80,8 @@ pub(super) enum Scope {
     RoutesOf(Arc<str>, Arc<BTreeSet<Source>>),
     /// The routes of gateways with these labels, in this namespace.
     GatewayRoutes(Labels, Arc<str>),
+    /// All of another set, for proxies with these patches.
+    Patched(Box<Scope>, Patches),
 }
 
 // === impl SetKey ===
@@ -67,7 +89,7 @@ pub(super) enum Scope {
 impl SetKey {
     /// Of all resources in the set.
     pub fn kind(&self) -> Kind {
-        match self.0 {
+        match self.scope() {
             Scope::Clusters | Scope::SidecarClusters => Kind::Cluster,
             Scope::Endpoints | Scope::EndpointsFrom(_) => Kind::Endpoint,
             Scope::Listeners(..) | Scope::ListenersFrom(..) | Scope::ListenersOf(..) => {
@@ -75,6 +97,7 @@ impl SetKey {
             }
             Scope::Routes(_) | Scope::RoutesOf(..) | Scope::GatewayRoutes(..) => Kind::Route,
             Scope::Secrets => Kind::Secret,
+            Scope::Patched(inner, _) => SetKey((**inner).clone()).kind(),
         }
     }
 
@@ -127,6 +150,7 @@ impl fmt::Display for SetKey {
                 let mut sources = class.iter();
                 sources.try_for_each(|source| write!(f, " {source}"))
             }
+            Scope::Patched(inner, _) => write!(f, "{}, patched", SetKey((**inner).clone())),
             Scope::GatewayRoutes(labels, namespace) => {
                 write!(f, "routes of gateways in {namespace} with")?;
                 let mut labels = labels.iter();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::Diagnostic;
 
-use super::set::{SetChange, SetKey};
+use super::set::{Scope, SetChange, SetKey};
 use crate::built::Built;
 use crate::{Kind, Resource};
 
@@ -37,6 +37,12 @@ impl Sets {
     /// All sets in use. What hides comes after what it hides.
     pub(super) fn keys(&self) -> Vec<SetKey> {
         self.by_key.keys().cloned().collect()
+    }
+
+    /// The sets in use of this scope, without and with patches.
+    pub(super) fn over(&self, scope: &Scope) -> Vec<SetKey> {
+        let keys = self.by_key.keys();
+        keys.filter(|key| key.scope() == scope).cloned().collect()
     }
 
     pub(super) fn has(&self, key: &SetKey) -> bool {
@@ -80,6 +86,9 @@ impl Sets {
         let Some(set) = self.by_key.get_mut(key).filter(|_| key.base().is_none()) else {
             return built.into_iter().for_each(|built| self.put(key, built));
         };
+        if matches!(key.0, Scope::Patched(..)) {
+            built = built.into_iter().map(|built| key.finish(built)).collect();
+        }
         // Maps are made from what is in order in one go.
         built.sort_by(|a, b| a.name.cmp(&b.name));
         let bodies = built.iter().filter(|built| built.body.is_some());
@@ -95,6 +104,7 @@ impl Sets {
     /// Puts into a set what was built. Where the set holds only differences, what does not differ
     /// is taken out of it.
     pub(super) fn put(&mut self, key: &SetKey, built: Built) {
+        let built = key.finish(built);
         let mut entry = Entry {
             body: built.body,
             diagnostics: built.diagnostics,

@@ -4,6 +4,7 @@ mod authentication;
 mod connections;
 mod counting;
 mod events;
+mod extensions;
 mod fleet;
 mod history;
 mod oracle;

@@ -58,6 +58,7 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
         Scope::GatewayRoutes(labels, namespace) => {
             router::routes(registry, labels, namespace, |_| true, buffer)
         }
+        Scope::Patched(inner, _) => whole(&SetKey((**inner).clone()), registry, buffer),
     }
 }
 

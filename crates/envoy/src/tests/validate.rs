@@ -32,7 +32,7 @@ fn envoy() -> PathBuf {
 
 /// Fails unless Envoy takes it without a complaint.
 #[track_caller]
-fn validate(name: &str, bootstrap: &Value) {
+pub(super) fn validate(name: &str, bootstrap: &Value) {
     let (accepted, log) = ask(bootstrap);
     assert!(accepted, "{name}: {log}");
     let complaints: Vec<_> = log.lines().filter(|line| is_complaint(line)).collect();

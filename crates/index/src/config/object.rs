@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use api::istio::{Decoded, Kind, Object, decode};
 use model::route::VirtualService;
-use model::{Authentication, DestinationRule, Diagnostic, Gateway, Mesh};
+use model::{Authentication, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Mesh, Telemetry};
 
 use super::virtual_service::Converted;
-use super::{authentication, destination_rule, gateway, place, reference, virtual_service};
+use super::{
+    authentication, destination_rule, envoy_filter, gateway, place, reference, telemetry,
+    virtual_service, without,
+};
 use crate::codes;
 use crate::delegation::Root;
 use crate::report::Report;
@@ -23,6 +26,8 @@ pub(crate) enum Item {
     Delegate(Arc<VirtualService>),
     DestinationRule(Arc<DestinationRule>),
     Authentication(Arc<Authentication>),
+    Telemetry(Arc<Telemetry>),
+    EnvoyFilter(Arc<EnvoyFilter>),
 }
 
 /// What reading an object gave.
@@ -92,6 +97,20 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
         Kind::PeerAuthentication => {
             let spec = spec(context.object, report)?;
             demanded(authentication::peer_authentication(spec, context, report))
+        }
+        Kind::Telemetry => {
+            let spec = spec(context.object, report)?;
+            let telemetry = telemetry::convert(spec, context, report)?;
+            Some(Item::Telemetry(Arc::new(telemetry)))
+        }
+        Kind::EnvoyFilter => {
+            let spec = spec(context.object, report)?;
+            let filter = envoy_filter::convert(spec, context, report)?;
+            Some(Item::EnvoyFilter(Arc::new(filter)))
+        }
+        kind @ (Kind::ProxyConfig | Kind::WasmPlugin | Kind::TrafficExtension) => {
+            without::explain(kind, report);
+            None
         }
         kind => {
             report.warn(

@@ -76,7 +76,7 @@ fn tracing(collector: Arc<Collector>, settings: &TracingSettings, report: &mut R
 }
 
 /// Tags of spans; those without exactly one source are left out.
-fn tags(
+pub(crate) fn tags(
     tags: &BTreeMap<String, CustomTag>,
     field: &str,
     code: &'static str,

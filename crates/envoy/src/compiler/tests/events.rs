@@ -7,6 +7,7 @@ use model::*;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::extensions::{envoy_filters, telemetries};
 use super::history::{AGENTS, Event, PROXIES};
 use super::policies;
 use crate::fixtures::routes::*;
@@ -49,6 +50,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         4 => (select(&["one", "two", "three"][..]), prop::option::weighted(0.8, routes())).prop_map(named),
         2 => (select(&["one", "two"][..]), prop::option::weighted(0.8, gateway())).prop_map(placed),
         1 => mesh().prop_map(Event::Mesh),
+        2 => telemetries(),
+        2 => envoy_filters(),
         3 => (0..PROXIES, any::<bool>(), any::<u8>()).prop_map(instance),
         3 => super::authentication::policy(),
         4 => (0..PROXIES).prop_map(Event::Connection),
@@ -248,6 +251,11 @@ fn mesh() -> impl Strategy<Value = Mesh> {
             Reporting::default()
         },
         connect_timeout: Duration::from_secs(seconds),
+        providers: [
+            extensions::log_provider("json"),
+            extensions::log_provider("envoy"),
+        ]
+        .into(),
         ..Mesh::default()
     })
 }

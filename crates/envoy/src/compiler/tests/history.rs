@@ -16,6 +16,8 @@ pub(super) enum Event {
     Rule(&'static str, Option<(Policies, Vec<Subset>)>),
     Routes(&'static str, Option<VirtualService>),
     Gateway(&'static str, Option<Gateway>),
+    Telemetry(&'static str, Option<Telemetry>),
+    EnvoyFilter(&'static str, Option<EnvoyFilter>),
     Mesh(Mesh),
     Instance(usize, Option<Instance>),
     /// A policy of that name.
@@ -36,6 +38,8 @@ pub(super) struct Truth {
     rules: BTreeMap<&'static str, DestinationRule>,
     routes: BTreeMap<&'static str, VirtualService>,
     gateways: BTreeMap<&'static str, Gateway>,
+    telemetries: BTreeMap<&'static str, Telemetry>,
+    envoy_filters: BTreeMap<&'static str, EnvoyFilter>,
     instances: BTreeMap<usize, Instance>,
     authentication: BTreeMap<&'static str, Authentication>,
 }
@@ -70,6 +74,8 @@ impl Truth {
             }
             Event::Routes(name, value) => set(&mut self.routes, name, value),
             Event::Gateway(name, value) => set(&mut self.gateways, name, value),
+            Event::Telemetry(name, value) => set(&mut self.telemetries, name, value),
+            Event::EnvoyFilter(name, value) => set(&mut self.envoy_filters, name, value),
             Event::Mesh(mesh) => self.mesh = mesh,
             Event::Instance(at, value) => set(&mut self.instances, at, value),
             Event::Authentication(name, value) => set(&mut self.authentication, name, value),
@@ -117,6 +123,8 @@ impl Truth {
                 .cloned()
                 .map(Arc::new)
                 .collect(),
+            telemetries: self.telemetries.values().cloned().map(Arc::new).collect(),
+            envoy_filters: by_priority(self.envoy_filters.values()),
             diagnostics: Arc::new([]),
         }
     }
@@ -154,6 +162,12 @@ impl Truth {
             instance,
         }
     }
+}
+
+fn by_priority<'a>(filters: impl Iterator<Item = &'a EnvoyFilter>) -> Arc<[Arc<EnvoyFilter>]> {
+    let mut filters: Vec<Arc<EnvoyFilter>> = filters.cloned().map(Arc::new).collect();
+    filters.sort_by_key(|filter| filter.priority);
+    filters.into()
 }
 
 fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {

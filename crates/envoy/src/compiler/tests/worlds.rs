@@ -17,6 +17,10 @@ pub(super) fn changes(old: &World, new: &World) -> ChangeSet {
     config.extend(differing(&old.authentication, &new.authentication, |v| {
         &v.object
     }));
+    config.extend(differing(&old.telemetries, &new.telemetries, |v| &v.object));
+    config.extend(differing(&old.envoy_filters, &new.envoy_filters, |v| {
+        &v.object
+    }));
     ChangeSet {
         services: unequal(old.services.iter(), new.services.iter()),
         endpoints: unequal(old.endpoints.iter(), new.endpoints.iter()),

@@ -1,0 +1,46 @@
+//! Telemetry and patches: whose they are may change with any of their objects.
+//!
+//! Sets are told apart by what they say, so a change of such an object changes plans and no set.
+
+use std::sync::Arc;
+
+use model::{Proxy, Telemetry};
+
+use crate::patch::Filters;
+use crate::registry::Registry;
+use crate::reporting::Told;
+
+/// What there was in the World before.
+#[derive(Debug, Default)]
+pub(super) struct Extensions {
+    telemetries: Arc<[Arc<Telemetry>]>,
+    filters: Arc<Filters>,
+}
+
+// === impl Extensions ===
+
+impl Extensions {
+    pub(super) fn of(registry: &Registry) -> Extensions {
+        Extensions {
+            telemetries: registry.world.telemetries.clone(),
+            filters: registry.filters().clone(),
+        }
+    }
+
+    /// Whether the plan of a proxy can be another now, while the mesh is the same.
+    pub(super) fn affect(&self, now: &Registry, proxy: &Proxy) -> bool {
+        self.patches_differ(now, proxy) || self.told_differs(now, proxy)
+    }
+
+    fn patches_differ(&self, now: &Registry, proxy: &Proxy) -> bool {
+        let root = &now.world.mesh.root_namespace;
+        !Arc::ptr_eq(&self.filters, now.filters())
+            && self.filters.of(root, proxy) != now.patches(proxy)
+    }
+
+    fn told_differs(&self, now: &Registry, proxy: &Proxy) -> bool {
+        let (before, after) = (&self.telemetries, &now.world.telemetries);
+        !Arc::ptr_eq(before, after)
+            && Told::by(before, &now.world.mesh, proxy) != Told::of(&now.world, proxy)
+    }
+}

@@ -1,0 +1,56 @@
+//! Patches of clusters.
+
+use model::Role;
+use model::envoy_filter::{ClusterMatch, Context, Operation};
+use prost_reflect::DynamicMessage;
+
+use super::merge::merge;
+use super::value::text;
+use super::{Applied, Outcome};
+use crate::names;
+
+pub(super) fn change(role: Role, message: &mut DynamicMessage, applied: Applied<'_>) -> Outcome {
+    let name = text(message, "name");
+    let patch = applied.patch;
+    if !patch.context.covers(context(role, &name)) || !matches(&patch.cluster, &name) {
+        return Outcome::Nothing;
+    }
+    match (patch.operation, applied.value) {
+        (Operation::Remove, _) => Outcome::Removed,
+        (Operation::Merge, Some(value)) => {
+            merge(message, value);
+            Outcome::Changed
+        }
+        // Additions are resources of their own.
+        _ => Outcome::Nothing,
+    }
+}
+
+fn context(role: Role, name: &str) -> Context {
+    match role {
+        Role::Router => Context::Gateway,
+        Role::Sidecar if name.starts_with("inbound|") || name == names::INBOUND_PASSTHROUGH => {
+            Context::SidecarInbound
+        }
+        Role::Sidecar => Context::SidecarOutbound,
+    }
+}
+
+fn matches(wanted: &ClusterMatch, name: &str) -> bool {
+    if let Some(wanted) = &wanted.name {
+        return **wanted == *name;
+    }
+    if *wanted == ClusterMatch::default() {
+        return true;
+    }
+    // `outbound|9080|v1|reviews…`, `inbound|9080||`
+    let parts: Vec<&str> = name.split('|').collect();
+    let [_, port, subset, host] = parts.as_slice() else {
+        return false;
+    };
+    let is = |wanted: &Option<std::sync::Arc<str>>, part: &str| {
+        wanted.as_ref().is_none_or(|wanted| **wanted == *part)
+    };
+    let port = wanted.port.is_none_or(|wanted| *port == wanted.to_string());
+    port && is(&wanted.subset, subset) && is(&wanted.service, host)
+}
