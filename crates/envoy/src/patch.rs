@@ -150,9 +150,22 @@ impl Patches {
         self.all().any(|(_, applied)| concerns(applied.patch, kind))
     }
 
+    /// Told by the name where that is enough: most patches are for few of many resources.
+    fn may_change(&self, built: &Built) -> bool {
+        self.all().any(|(_, applied)| {
+            let patch = applied.patch;
+            let named = match built.kind {
+                Kind::Cluster => cluster::meant(self.role, &built.name, patch),
+                Kind::Listener => route::is_inline(patch) || is(&patch.listener.name, &built.name),
+                _ => is(&patch.routes.name, &built.name),
+            };
+            named && concerns(patch, built.kind)
+        })
+    }
+
     /// The resource as the proxy gets it.
     pub(crate) fn apply(&self, mut built: Built) -> Built {
-        let Some(body) = built.body.clone().filter(|_| self.concern(built.kind)) else {
+        let Some(body) = built.body.clone().filter(|_| self.may_change(&built)) else {
             return built;
         };
         let mut message = value::decode(built.kind.message(), &body);
@@ -248,6 +261,11 @@ impl Patches {
     fn sources(&self) -> impl Iterator<Item = &Arc<EnvoyFilter>> {
         self.filters.iter().map(|filter| &filter.source)
     }
+}
+
+/// Whether a condition on a name holds.
+fn is(wanted: &Option<Arc<str>>, name: &str) -> bool {
+    wanted.as_ref().is_none_or(|wanted| **wanted == *name)
 }
 
 fn concerns(patch: &Patch, kind: Kind) -> bool {

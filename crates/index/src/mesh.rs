@@ -129,6 +129,9 @@ fn traffic(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {
     if let Some(enabled) = config.locality_lb_setting.as_ref().and_then(|s| s.enabled) {
         mesh.locality_lb = enabled;
     }
+    if let Some(on) = config.enable_envoy_filter {
+        mesh.envoy_filters = on;
+    }
     mesh.default_retries = config.default_http_retry_policy.as_ref().map(retries);
 }
 

@@ -78,6 +78,9 @@ pub struct MeshConfig {
     /// `DO_NOT_UPGRADE` or `UPGRADE`.
     #[serde(alias = "h2_upgrade_policy")]
     pub h2_upgrade_policy: Option<String>,
+    /// Of Pilothouse: lets objects of kind EnvoyFilter change what proxies get.
+    #[serde(alias = "enable_envoy_filter")]
+    pub enable_envoy_filter: Option<bool>,
     #[serde(rename = "meshMTLS", alias = "meshMtls", alias = "mesh_mtls")]
     pub mesh_mtls: Option<MeshMtls>,
 }

@@ -1,7 +1,7 @@
 //! Patches of clusters.
 
 use model::Role;
-use model::envoy_filter::{ClusterMatch, Context, Operation};
+use model::envoy_filter::{ClusterMatch, Context, Operation, Patch};
 use prost_reflect::DynamicMessage;
 
 use super::merge::merge;
@@ -10,9 +10,8 @@ use super::{Applied, Outcome};
 use crate::names;
 
 pub(super) fn change(role: Role, message: &mut DynamicMessage, applied: Applied<'_>) -> Outcome {
-    let name = text(message, "name");
     let patch = applied.patch;
-    if !patch.context.covers(context(role, &name)) || !matches(&patch.cluster, &name) {
+    if !meant(role, &text(message, "name"), patch) {
         return Outcome::Nothing;
     }
     match (patch.operation, applied.value) {
@@ -24,6 +23,13 @@ pub(super) fn change(role: Role, message: &mut DynamicMessage, applied: Applied<
         // Additions are resources of their own.
         _ => Outcome::Nothing,
     }
+}
+
+/// Whether a patch is for the cluster of this name.
+pub(super) fn meant(role: Role, name: &str, patch: &Patch) -> bool {
+    patch.operation != Operation::Add
+        && patch.context.covers(context(role, name))
+        && matches(&patch.cluster, name)
 }
 
 fn context(role: Role, name: &str) -> Context {

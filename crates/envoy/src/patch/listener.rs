@@ -208,10 +208,7 @@ fn destination_port(chain: &DynamicMessage) -> Option<u32> {
 fn in_chain(chain: &mut DynamicMessage, at: &Place, applied: Applied<'_>) -> bool {
     let patch = applied.patch;
     let port = at.port_of(chain);
-    let inbound_routes = matches!(
-        patch.target,
-        Target::RouteConfiguration | Target::VirtualHost | Target::HttpRoute
-    );
+    let inbound_routes = route::is_inline(patch);
     if !inbound_routes && !chain_fits(patch, at, chain) {
         return false;
     }

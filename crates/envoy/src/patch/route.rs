@@ -1,12 +1,20 @@
 //! Patches of route configurations, virtual hosts and routes.
 
-use model::envoy_filter::{RouteAction, RoutesMatch, Target};
+use model::envoy_filter::{Patch, RouteAction, RoutesMatch, Target};
 use prost_reflect::{DynamicMessage, Value};
 
 use super::list::{End, edit};
 use super::merge::merge;
 use super::value::{list, text};
 use super::{Applied, Outcome};
+
+/// Whether a patch is for routes, which inbound listeners hold themselves.
+pub(super) fn is_inline(patch: &Patch) -> bool {
+    matches!(
+        patch.target,
+        Target::RouteConfiguration | Target::VirtualHost | Target::HttpRoute
+    )
+}
 
 /// The port is that of the listener, where the routes are part of one.
 pub(super) fn change(

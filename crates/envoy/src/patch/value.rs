@@ -139,7 +139,7 @@ fn encode_field(field: &FieldDescriptor, value: &Value, bytes: &mut Vec<u8>) {
         }
         Value::Map(map) => {
             let mut entries: Vec<(&MapKey, &Value)> = map.iter().collect();
-            entries.sort_by(|(a, _), (b, _)| key_order(a).cmp(&key_order(b)));
+            entries.sort_by_key(|(key, _)| key_order(key));
             for (key, value) in entries {
                 delimited(field.number(), &entry(field, key, value), bytes);
             }

@@ -46,22 +46,12 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("REPLACE", Operation::Replace),
 ];
 
-/// `None` with a warning while the kind is off.
+/// `None` with a warning while the kind is off; mistakes are told all the same.
 pub(super) fn convert(
     spec: istio::envoy_filter::EnvoyFilter,
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<EnvoyFilter> {
-    if !context.mesh.envoy_filters {
-        report.warn(
-            codes::ENVOY_FILTER_OFF,
-            "",
-            "objects of kind EnvoyFilter are off, for they can break the proxies that they select",
-            "the object has no effect",
-            "start Pilothouse with --enableEnvoyFilter",
-        );
-        return None;
-    }
     if !spec.target_refs.is_empty() {
         report.refuse(
             codes::BAD_PATCH,
@@ -83,12 +73,26 @@ pub(super) fn convert(
         let field = format!("spec.filters[{at}]");
         all.extend(legacy::patch(filter, &field, report));
     }
+    if !context.mesh.envoy_filters {
+        off(report);
+        return None;
+    }
     Some(EnvoyFilter {
         object: reference(&context.object.key),
         selector: Labels::from(selector),
         priority: spec.priority.unwrap_or_default(),
         patches: all,
     })
+}
+
+fn off(report: &mut Report) {
+    report.warn(
+        codes::ENVOY_FILTER_OFF,
+        "",
+        "objects of kind EnvoyFilter are off, for they can break the proxies that they select",
+        "the object has no effect",
+        "start Pilothouse with --enableEnvoyFilter, or set enableEnvoyFilter in the mesh config",
+    );
 }
 
 fn patch(

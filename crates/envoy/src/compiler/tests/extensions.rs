@@ -62,10 +62,10 @@ pub(super) fn envoy_filters() -> impl Strategy<Value = Event> {
     let value = (
         select(NAMESPACES),
         select(&["", "v1", "v2"][..]),
-        prop::collection::vec(any_patch(), 1..4),
+        prop::collection::vec(any_patch(), 1..3),
         -1..2i32,
     );
-    let value = prop::option::weighted(0.7, value);
+    let value = prop::option::weighted(0.5, value);
     (name, value).prop_map(|(name, value)| {
         let value = value.map(|(namespace, label, patches, priority)| EnvoyFilter {
             object: ObjectRef {
