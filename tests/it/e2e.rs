@@ -5,7 +5,7 @@
 
 mod daemon; // `pilothouse discovery` as a process
 mod edits; // files change while clients send requests
-mod engine; // replicas agree, refusals stay where they are, edits go on
+pub(crate) mod engine; // replicas agree, refusals stay where they are, edits go on
 mod faults; // a part is wrong or away, the rest goes on
 mod traffic; // the traffic chapters, and the demo as people run it
 mod workloads; // Marathon moves instances while clients send requests
@@ -71,7 +71,7 @@ async fn end(mesh: Mesh) {
 }
 
 /// Waits until something holds.
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds().await {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
@@ -80,7 +80,7 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// The binary, beside the directory of this test's own. `make test` builds it first.
-fn pilothouse() -> PathBuf {
+pub(crate) fn pilothouse() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let binary = own.ancestors().nth(2).unwrap().join("pilothouse");
     assert!(

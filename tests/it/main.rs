@@ -6,6 +6,7 @@
 mod crds; // the shipped CRDs cover the kinds that are known
 mod e2e; // a whole mesh with real Envoys
 mod golden; // small objects, and what proxies get of them
+mod kube; // a real apiserver, kubectl, and answers to it
 mod layers; // who may depend on whom
 mod marathon; // the simulator, as curl and our client see it
 mod sources; // directory and Marathon, against real files and sockets

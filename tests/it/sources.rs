@@ -3,7 +3,7 @@
 mod client;
 mod daemon;
 mod directory;
-mod ear;
+pub(crate) mod ear;
 mod fake;
 mod live;
 mod notes;

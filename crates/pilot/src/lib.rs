@@ -9,6 +9,7 @@
 //! [`Args`] are the flags as typed, [`Config`] is what they mean, [`start`] binds and wires
 //! everything and returns the addresses, [`run`] is the process around it.
 
+mod answers;
 mod args;
 mod config;
 mod fleet;

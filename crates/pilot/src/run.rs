@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::watch::kube::{Kube, Servers};
+use ::watch::kube::Kube;
 use anyhow::{Context, Result, bail};
 use index::{Index, Settings};
 use tokio::net::{TcpListener, TcpSocket};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::Config;
+use crate::answers::Writer;
 use crate::fleet::Fleet;
 use crate::inside::Window;
 use crate::publish::Publisher;
@@ -68,7 +69,12 @@ pub async fn start(config: Config) -> Result<Running> {
         warn!("{warning}");
     }
     let kube = match &config.kube {
-        Some(options) => Some(options.access.connect().await?),
+        Some(options) => {
+            let servers = options.access.connect().await?;
+            let source = Kube::new(servers.clone(), "kube").with_timing(options.reading.clone());
+            let writer = Writer::beside(&source, servers, options.clone());
+            Some((source, writer))
+        }
         None => None,
     };
     let sockets = Sockets::bind(&config)?;
@@ -94,13 +100,13 @@ pub async fn start(config: Config) -> Result<Running> {
 
 fn spawn(
     config: &Config,
-    kube: Option<Servers>,
+    kube: Option<(Kube, Writer)>,
     sockets: Sockets,
     tasks: &mut JoinSet<Stopped>,
     shutdown: &CancellationToken,
 ) -> Result<()> {
     let fleet = Fleet::default();
-    let kube = kube.map(|servers| Kube::new(servers, "kube"));
+    let (kube, writer) = kube.unzip();
     let sources = Sources::start(config, kube, tasks, shutdown)?;
     let (waiting, still_waiting) = watch::channel(sources.ids());
     let settings = Settings {
@@ -114,13 +120,13 @@ fn spawn(
             ..config.limits.clone()
         },
     );
-    let window = Window {
+    let window = Arc::new(Window {
         fleet: fleet.clone(),
         connections: server.connections(),
         quarantine: server.quarantine(),
         states: sources.states,
         waiting: still_waiting,
-    };
+    });
     let publisher = Publisher {
         index: Index::new(settings).with_findings(config.findings.clone()),
         updates: sources.updates,
@@ -130,7 +136,10 @@ fn spawn(
         longest: config.debounce_max,
         known: Arc::default(),
     };
-    let pages = admin::router(Arc::new(window));
+    if let Some(writer) = writer {
+        writer.start(window.clone(), tasks, shutdown.clone());
+    }
+    let pages = admin::router(window);
     tasks.spawn(async move {
         publisher.run().await;
         "the publisher"
@@ -201,6 +210,11 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 // === impl Running ===
 
 impl Running {
+    /// Ends everything where it is, as a crash would.
+    pub fn abort(mut self) {
+        self.tasks.abort_all();
+    }
+
     /// Ends all streams cleanly, waits for the drain time at most, then ends the rest.
     pub async fn stop(&mut self) {
         self.shutdown.cancel();

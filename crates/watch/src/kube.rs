@@ -56,7 +56,7 @@ pub struct Kube {
 }
 
 /// How patiently an apiserver is read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
     /// How long an answer may take.
     pub answer: Duration,

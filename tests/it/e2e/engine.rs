@@ -1,7 +1,7 @@
 //! What the engine promises as a whole: replicas that agree, a refusal that stays where it is, and
 //! edits without end that nobody notices.
 
-mod replica; // two control planes for one Marathon, and a client that asks for everything
+pub(crate) mod replica; // two control planes for one Marathon, and a client that asks for everything
 
 use std::collections::BTreeSet;
 

@@ -21,6 +21,8 @@ pub struct KubeOptions {
     pub events: bool,
     /// Where the Lease lives.
     pub namespace: String,
+    pub reading: watch::kube::Timing,
+    pub answers: apiserver::Timing,
 }
 
 // === impl KubeOptions ===
@@ -33,6 +35,8 @@ impl KubeOptions {
             install: true,
             events: true,
             namespace: "default".into(),
+            reading: watch::kube::Timing::default(),
+            answers: apiserver::Timing::default(),
         }
     }
 }
@@ -42,10 +46,10 @@ pub(super) fn read(flags: &KubeArgs) -> Result<Option<KubeOptions>, ConfigError>
         return Ok(None);
     };
     Ok(Some(KubeOptions {
-        access,
         install: flags.install_crds && !flags.disable_install_crds,
         events: flags.kube_events,
         namespace: flags.lease_namespace.clone(),
+        ..KubeOptions::new(access)
     }))
 }
 

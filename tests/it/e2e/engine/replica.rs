@@ -32,10 +32,10 @@ pub(super) const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.
 pub(super) const ROUTE: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 
 /// By type and name: the version.
-pub(super) type Versions = BTreeMap<(String, String), String>;
+pub(crate) type Versions = BTreeMap<(String, String), String>;
 
 /// A Marathon that pretends to run Bookinfo.
-pub(super) async fn bookinfo(block: &Block) -> Simulator {
+pub(crate) async fn bookinfo(block: &Block) -> Simulator {
     let agents = (1..=2).map(|k| Agent {
         bridge: block.bridge(k),
         ..Agent::at(block.agent(k))
@@ -88,7 +88,7 @@ pub(super) async fn start(
 }
 
 /// What the Envoy of a task says about itself.
-pub(super) fn node(role: Role, task: &TaskView, block: &Block) -> Node {
+pub(crate) fn node(role: Role, task: &TaskView, block: &Block) -> Node {
     let Some(std::net::IpAddr::V4(container)) = task.container_ip else {
         panic!("{task:?}");
     };
@@ -120,7 +120,7 @@ pub(super) fn node(role: Role, task: &TaskView, block: &Block) -> Node {
 }
 
 /// All that a control plane has for a node, asked for as an Envoy asks.
-pub(super) async fn everything(at: SocketAddr, node: Node) -> Versions {
+pub(crate) async fn everything(at: SocketAddr, node: Node) -> Versions {
     let mut stream = Stream::open(at, node).await;
     let clusters = stream.ask(CLUSTER, &BTreeSet::new()).await;
     let clusters = clusters.iter().map(decode::<Cluster>);

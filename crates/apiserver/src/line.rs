@@ -1,0 +1,84 @@
+//! A finding in one line, as it stands in an Event and in a condition.
+
+use model::{Diagnostic, Severity};
+
+/// The apiserver takes no more in the note of an Event.
+const LONGEST: usize = 1024;
+
+/// A word for what became of the object; the reason of its Event.
+pub(crate) fn reason(finding: &Diagnostic) -> &'static str {
+    match (finding.code, finding.severity) {
+        ("PH0501", _) => "RejectedByEnvoy",
+        (code, _) if code.starts_with("PH033") => "Conflict",
+        (_, Severity::Error) => "Refused",
+        (_, Severity::Warning) => "Ignored",
+    }
+}
+
+/// `PH0301 spec.http[0].timeout: why; effect; remedy`
+pub(crate) fn line(finding: &Diagnostic) -> String {
+    let place = match finding.field.as_str() {
+        "" => finding.code.to_owned(),
+        field => format!("{} {field}", finding.code),
+    };
+    let parts = [&finding.why, &finding.effect, &finding.remedy];
+    let parts = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    let told: Vec<&str> = parts
+        .iter()
+        .map(String::as_str)
+        .filter(|p| !p.is_empty())
+        .collect();
+    shortened(format!("{place}: {}", told.join("; ")))
+}
+
+fn shortened(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let end = text.floor_char_boundary(LONGEST - '…'.len_utf8());
+    format!("{}…", &text[..end])
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use model::ObjectRef;
+
+    use super::*;
+
+    pub(crate) fn finding(code: &'static str, name: &str, why: &str) -> Diagnostic {
+        Diagnostic {
+            code,
+            severity: Severity::Error,
+            object: Some(ObjectRef {
+                kind: "VirtualService",
+                namespace: "default".into(),
+                name: name.into(),
+            }),
+            field: "spec.http[0]".into(),
+            location: None,
+            why: why.into(),
+            effect: "the object is not in force".into(),
+            remedy: "correct it".into(),
+        }
+    }
+
+    #[test]
+    fn a_finding_is_one_line_with_everything() {
+        let finding = finding("PH0306", "reviews", "no\n  action");
+        assert_eq!(
+            line(&finding),
+            "PH0306 spec.http[0]: no action; the object is not in force; correct it"
+        );
+        assert_eq!(reason(&finding), "Refused");
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let text = line(&finding("PH0501", "reviews", &"ä".repeat(2000)));
+        assert!(
+            text.len() <= LONGEST && text.ends_with('…'),
+            "{}",
+            text.len()
+        );
+    }
+}
