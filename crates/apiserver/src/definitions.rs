@@ -75,7 +75,7 @@ async fn form(servers: &Servers) -> Result<(&'static str, &'static str), Failure
 
 fn documents(text: &'static str) -> Vec<Value> {
     let documents = serde_yaml::Deserializer::from_str(text);
-    let read = documents.map(|document| Value::deserialize(document));
+    let read = documents.map(Value::deserialize);
     read.collect::<Result<_, _>>()
         .expect("the shipped definitions are YAML")
 }
