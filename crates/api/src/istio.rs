@@ -15,6 +15,8 @@ mod kind;
 pub mod mesh_config;
 mod object;
 mod scalar;
+mod service_entry;
+mod sidecar;
 mod string_match;
 pub mod telemetry;
 pub mod traffic_policy;
@@ -26,12 +28,14 @@ pub use authentication::{
 };
 pub use connection::{ConnectionDestination, TcpMatch, TcpRoute, TlsMatch, TlsRoute};
 pub use decode::{DecodeError, Decoded, decode};
-pub use destination_rule::{DestinationRule, Subset, WorkloadSelector};
+pub use destination_rule::{DestinationRule, Subset};
 pub use duration::parse_duration;
 pub use gateway::{Gateway, Port, Server};
 pub use kind::Kind;
 pub use mesh_config::MeshConfig;
 pub use object::{Envelope, EnvelopeError, Location, Object, ObjectKey, Problem};
+pub use service_entry::{EntryPort, ServiceEntry, WorkloadEntry, WorkloadSelector};
+pub use sidecar::{EgressListener, IngressListener, Sidecar, SidecarOutboundPolicy};
 pub use string_match::StringMatch;
 pub use virtual_service::{
     Abort, Body, CorsPolicy, Delay, Delegate, DerivePort, Destination, DirectResponse, Fault,

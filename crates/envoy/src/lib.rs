@@ -36,6 +36,7 @@ mod pb;
 mod registry;
 pub mod render;
 mod reporting;
+mod resolved;
 mod route;
 mod tls;
 mod wire;

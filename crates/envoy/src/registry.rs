@@ -53,6 +53,7 @@ pub(crate) struct ByHost<T> {
 /// rule of the host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
+    pub(crate) service: &'a Service,
     pub(crate) host: &'a Hostname,
     pub(crate) port: &'a model::Port,
     pub(crate) subset: Option<(&'a str, &'a Labels)>,
@@ -201,6 +202,7 @@ impl Registry {
             std::iter::once(None)
                 .chain(named)
                 .map(move |subset| Target {
+                    service,
                     host: &service.host,
                     port,
                     subset,

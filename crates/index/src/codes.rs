@@ -210,3 +210,39 @@ pub const PATCH_FIELD: &str = "PH0822";
 pub const PATCH_NEVER: &str = "PH0823";
 /// A filter of Istio 1.0 whose configuration cannot be given a type.
 pub const LEGACY_FILTER: &str = "PH0824";
+// --- Service entries, and who sees what ---
+
+/// An address of a service entry is neither an address nor a block.
+pub const ENTRY_ADDRESS: &str = "PH0701";
+/// A port of a service entry without a number, a name or a protocol of its own.
+pub const ENTRY_PORT: &str = "PH0702";
+/// A resolution or location that is none, or does not go with the hosts.
+pub const ENTRY_RESOLUTION: &str = "PH0703";
+/// Endpoints that the resolution does not allow, or lacks.
+pub const ENTRY_ENDPOINTS: &str = "PH0704";
+/// An endpoint or workload entry that cannot be reached.
+pub const ENTRY_ENDPOINT: &str = "PH0705";
+/// A list of namespaces that says two things, or nothing.
+pub const EXPORT_TO: &str = "PH0706";
+/// A TCP port of a service entry without an address.
+pub const ENTRY_TCP: &str = "PH0707";
+/// A field of an endpoint that means nothing here.
+pub const ENTRY_IGNORED: &str = "PH0708";
+/// A host that is described in two places which do not go together.
+pub const ENTRY_CONFLICT: &str = "PH0709";
+/// A service entry whose selector selects nothing.
+pub const ENTRY_SELECTS_NONE: &str = "PH0710";
+/// A sidecar without listeners, or with an egress host that is none.
+pub const SIDECAR_EGRESS: &str = "PH0720";
+/// Listeners of a sidecar that cannot stand beside each other.
+pub const SIDECAR_LISTENERS: &str = "PH0721";
+/// An ingress listener without a port, or with an endpoint that is none.
+pub const SIDECAR_INGRESS: &str = "PH0722";
+/// A part of a sidecar that is not supported.
+pub const SIDECAR_IGNORED: &str = "PH0723";
+/// Another sidecar is in force for the same proxies.
+pub const SIDECAR_CONFLICT: &str = "PH0724";
+/// A sidecar whose selector selects no instance.
+pub const SIDECAR_IDLE: &str = "PH0725";
+/// A destination rule in a namespace where no caller takes notice of it.
+pub const RULE_UNSEEN: &str = "PH0726";

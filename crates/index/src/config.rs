@@ -8,14 +8,18 @@ mod authentication;
 mod cel;
 mod destination_rule;
 mod envoy_filter;
+mod export;
 mod gateway;
 mod names;
 mod object;
 mod regex;
+mod service_entry;
+mod sidecar;
 mod telemetry;
 mod traffic_policy;
 mod virtual_service;
 mod without;
+mod workload_entry;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

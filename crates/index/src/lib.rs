@@ -13,6 +13,7 @@
 pub mod codes;
 mod config;
 mod delegation;
+mod entries;
 mod findings;
 mod identify;
 mod lists;
@@ -151,13 +152,16 @@ impl Index {
         };
         let world = Arc::make_mut(&mut self.world);
         world.mesh = self.mesh.clone();
-        let mut findings_changed = self.workloads.refresh(world, &mut changes);
         let ruling = self.config.refresh();
         let config_changed = ruling.is_some();
         if let Some(ruling) = ruling {
             ruling.put(world, &mut changes);
+            let hosts = ruling.entries.differences(&self.ruling.entries);
+            self.workloads.touch(hosts);
             self.ruling = ruling;
         }
+        let entries = &self.ruling.entries;
+        let mut findings_changed = self.workloads.refresh(entries, world, &mut changes);
         findings_changed |= config_changed | std::mem::take(&mut self.problems_changed);
         if config_changed || !changes.services.is_empty() {
             let found = findings::of_routes(&self.ruling, world);

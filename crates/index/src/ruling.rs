@@ -8,12 +8,13 @@ use std::sync::Arc;
 use model::route::VirtualService;
 use model::{
     Authentication, ChangeSet, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Hostname,
-    Location, ObjectRef, Telemetry, World,
+    Location, ObjectRef, Sidecar, Telemetry, World,
 };
 
 use crate::codes;
 use crate::config::Item;
 use crate::delegation::Delegations;
+use crate::entries::Entries;
 use crate::report::Report;
 
 /// All objects in force.
@@ -26,6 +27,9 @@ pub(crate) struct Ruling {
     delegations: Delegations,
     pub(crate) telemetries: Vec<Placed<Telemetry>>,
     pub(crate) envoy_filters: Vec<Placed<EnvoyFilter>>,
+    pub(crate) sidecars: Vec<Placed<Sidecar>>,
+    /// Services and endpoints, which become part of the World beside those of workloads.
+    pub(crate) entries: Entries,
     /// What merging found.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -61,6 +65,9 @@ impl Ruling {
             Item::Authentication(v) => self.authentication.push(Placed::new(v, location)),
             Item::Telemetry(v) => self.telemetries.push(Placed::new(v, location)),
             Item::EnvoyFilter(v) => self.envoy_filters.push(Placed::new(v, location)),
+            Item::Sidecar(v) => self.sidecars.push(Placed::new(v, location)),
+            Item::ServiceEntry(v) => self.entries.add(v, location),
+            Item::WorkloadEntry(v) => self.entries.add_workload(v),
         }
     }
 
@@ -93,6 +100,7 @@ impl Ruling {
     pub(crate) fn put(&self, world: &mut World, changes: &mut ChangeSet) {
         put(&mut world.gateways, &self.gateways, changes);
         put(&mut world.virtual_services, &self.virtual_services, changes);
+        put(&mut world.sidecars, &self.sidecars, changes);
         put(
             &mut world.destination_rules,
             &self.destination_rules,
@@ -134,6 +142,12 @@ impl OfObject for Telemetry {
 }
 
 impl OfObject for EnvoyFilter {
+    fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
+impl OfObject for Sidecar {
     fn object(&self) -> &ObjectRef {
         &self.object
     }

@@ -16,9 +16,9 @@ use crate::workloads::{Candidate, Facts, Who, account};
 /// A service with the endpoints of each of its ports.
 #[derive(Debug)]
 pub(crate) struct Built {
-    service: Service,
-    endpoints_by_port: BTreeMap<u16, Vec<Endpoint>>,
-    conflicts: Vec<Diagnostic>,
+    pub(crate) service: Service,
+    pub(crate) endpoints_by_port: BTreeMap<u16, Vec<Endpoint>>,
+    pub(crate) conflicts: Vec<Diagnostic>,
 }
 
 /// Merges the workloads that claim a host, in order of precedence; `None` if there are none.

@@ -4,6 +4,7 @@ mod authentication;
 mod config;
 mod connections;
 mod docs;
+mod entries;
 mod fixtures;
 mod identify;
 mod instances;

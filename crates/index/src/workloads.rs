@@ -26,10 +26,11 @@ use api::event::{Event, SourceId};
 use api::marathon::Workload;
 use model::{ChangeSet, Diagnostic, Hostname, Instance, InstanceId, Mesh, World};
 
-pub(crate) use facts::{Candidate, Facts, Who};
+pub(crate) use facts::{Candidate, Facts, Running, Who};
 
 use self::groups::Groups;
 use self::owner::Owner;
+use crate::entries::Entries;
 use crate::lists::{Lists, Step};
 use crate::services;
 
@@ -67,13 +68,27 @@ impl Workloads {
         absorbed.completed
     }
 
+    /// Services that configuration made others.
+    pub(crate) fn touch(&mut self, hosts: BTreeSet<Hostname>) {
+        self.dirty_hosts.extend(hosts);
+    }
+
     /// Rebuilds what is dirty in `world`; tells what became different, and whether findings did.
-    pub(crate) fn refresh(&mut self, world: &mut World, changes: &mut ChangeSet) -> bool {
+    pub(crate) fn refresh(
+        &mut self,
+        entries: &Entries,
+        world: &mut World,
+        changes: &mut ChangeSet,
+    ) -> bool {
+        if !self.dirty_hosts.is_empty() || !self.dirty_instances.is_empty() {
+            self.dirty_hosts.extend(entries.selecting().cloned());
+        }
         for host in std::mem::take(&mut self.dirty_hosts) {
             let claimants = self.claimants(&host).collect();
             let last = self.owner_by_host.get(&host);
             let settled = owner::settle(&host, claimants, last, world.mesh.ownership);
             let built = services::build(&host, &settled.members, &world.mesh);
+            let built = entries.merge(&host, built, self.facts_by_workload.values());
             let (owner, mut conflicts) = (settled.owner, settled.conflicts);
             conflicts.extend(services::put(world, &host, built, changes));
             match owner {

@@ -7,7 +7,7 @@ use imbl::OrdMap;
 use crate::route::VirtualService;
 use crate::{
     Authentication, DestinationRule, Diagnostic, Endpoint, EnvoyFilter, Gateway, Hostname,
-    Instance, InstanceId, Mesh, Service, ServicePort, Telemetry,
+    Instance, InstanceId, Mesh, Service, ServicePort, Sidecar, Telemetry,
 };
 
 /// A consistent state of the mesh. Whoever holds one sees no change; the next state is another World.
@@ -35,6 +35,7 @@ pub struct World {
     pub telemetries: Arc<[Arc<Telemetry>]>,
     /// By priority, then in order of precedence. Empty while the kind is off.
     pub envoy_filters: Arc<[Arc<EnvoyFilter>]>,
+    pub sidecars: Arc<[Arc<Sidecar>]>,
     /// Sorted.
     pub diagnostics: Arc<[Diagnostic]>,
 }

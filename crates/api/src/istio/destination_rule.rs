@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::scalar;
 use super::traffic_policy::TrafficPolicy;
+use super::{WorkloadSelector, scalar};
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -28,12 +28,4 @@ pub struct Subset {
     pub labels: BTreeMap<String, String>,
     #[serde(alias = "traffic_policy")]
     pub traffic_policy: Option<TrafficPolicy>,
-}
-
-/// The proxies to which a rule is limited.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct WorkloadSelector {
-    #[serde(alias = "match_labels")]
-    pub match_labels: BTreeMap<String, String>,
 }

@@ -33,6 +33,8 @@ pub struct VirtualService {
     pub tls: Vec<TlsRoute>,
     #[serde(deserialize_with = "scalar::list")]
     pub tcp: Vec<TcpRoute>,
+    #[serde(alias = "export_to", deserialize_with = "scalar::list")]
+    pub export_to: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -248,6 +248,7 @@ canonical! {
     pb::cors::CorsPolicy => None,
     pb::cel_filter::ExpressionFilter => None,
     pb::file_log::FileAccessLog => Some(&FILE_LOG),
+    pb::dns_cluster::DnsCluster => None,
     pb::grpc_stats::FilterConfig => None,
     pb::grpc_web::GrpcWeb => None,
     pb::http_inspector::HttpInspector => None,

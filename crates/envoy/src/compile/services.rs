@@ -7,7 +7,7 @@ use crate::built::Built;
 use crate::cluster::{OutboundKey, Speaks};
 use crate::endpoint::{self, AssignmentKey};
 use crate::registry::{Registry, Target};
-use crate::{Kind, names};
+use crate::{Kind, names, resolved};
 
 pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<u8>) -> Built {
     let subset = target.subset.map(|(name, _)| name);
@@ -19,7 +19,13 @@ pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<
         policy: &target.policy(),
         rule: target.rule.map(|rule| &rule.object),
     };
-    registry.clusters.build(&key, buffer)
+    let told = registry.clusters.build(&key, buffer);
+    if resolved::is_told(target.service) {
+        return told;
+    }
+    let labels = target.subset.map(|(_, labels)| labels);
+    let refresh = registry.world.mesh.dns_refresh;
+    resolved::cluster(told, target.service, target.port.number, labels, refresh)
 }
 
 /// The endpoints of a target, as proxies on a machine can reach them.
@@ -29,8 +35,8 @@ pub(crate) fn assignment(
     agent: Option<IpAddr>,
     buffer: &mut Vec<u8>,
 ) -> Built {
-    if target.policy().is_passthrough() {
-        // Envoy asks for none, and takes every connection where its caller addressed it.
+    if target.policy().is_passthrough() || !resolved::is_told(target.service) {
+        // Envoy asks for none: it takes connections where callers addressed them, or resolves names.
         return Built::none(Kind::Endpoint, name(target));
     }
     let key = AssignmentKey {

@@ -17,8 +17,10 @@ pub(crate) fn cluster(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     }
     super::tls::socket(cluster.transport_socket.as_ref())?;
     outbound(cluster)?;
-    let Some(ClusterDiscoveryType::Type(kind)) = cluster.cluster_discovery_type else {
-        return Err(Refusal::new("type", "it is missing"));
+    let kind = match &cluster.cluster_discovery_type {
+        Some(ClusterDiscoveryType::Type(kind)) => *kind,
+        Some(ClusterDiscoveryType::ClusterType(_)) => return resolved(cluster),
+        None => return Err(Refusal::new("type", "it is missing")),
     };
     match DiscoveryType::try_from(kind) {
         Ok(DiscoveryType::Eds) => discovered(cluster),
@@ -147,6 +149,26 @@ fn discovered(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     }
 }
 
+/// Names that Envoy resolves: host names, and of one logical endpoint only one.
+fn resolved(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
+    let Some(assignment) = &cluster.load_assignment else {
+        return Err(Refusal::new("load_assignment", "it is missing"));
+    };
+    sums(assignment, &named)
+}
+
+/// What a proxy can resolve: an address, or a host name.
+fn named(address: Option<&pb::core::address::Address>) -> Result<(), Refusal> {
+    use pb::core::address::Address;
+    match address {
+        Some(Address::SocketAddress(socket)) if !socket.address.is_empty() => Ok(()),
+        _ => Err(Refusal::new(
+            "address",
+            "it is not a name that can be resolved",
+        )),
+    }
+}
+
 fn original_destination(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     if cluster.lb_policy != i32::from(LbPolicy::ClusterProvided) {
         let why = "the original destination needs CLUSTER_PROVIDED";
@@ -162,10 +184,19 @@ pub(crate) fn assignment(assignment: &pb::endpoint::ClusterLoadAssignment) -> Re
     if assignment.cluster_name.is_empty() {
         return Err(Refusal::new("cluster_name", "it is empty"));
     }
+    sums(assignment, &direct)
+}
+
+type AddressRule = dyn Fn(Option<&pb::core::address::Address>) -> Result<(), Refusal>;
+
+fn sums(
+    assignment: &pb::endpoint::ClusterLoadAssignment,
+    rule: &AddressRule,
+) -> Result<(), Refusal> {
     for group in &assignment.endpoints {
         let mut sum = 0u32;
         for endpoint in &group.lb_endpoints {
-            address(endpoint)?;
+            rule(address(endpoint)?)?;
             let weight = endpoint.load_balancing_weight.map_or(1, |w| w.value);
             let added = (weight > 0).then(|| sum.checked_add(weight)).flatten();
             sum = added.ok_or_else(|| {
@@ -179,15 +210,22 @@ pub(crate) fn assignment(assignment: &pb::endpoint::ClusterLoadAssignment) -> Re
     Ok(())
 }
 
-fn address(endpoint: &pb::endpoint::LbEndpoint) -> Result<(), Refusal> {
-    use pb::core::address::Address;
+fn address(
+    endpoint: &pb::endpoint::LbEndpoint,
+) -> Result<Option<&pb::core::address::Address>, Refusal> {
     use pb::endpoint::lb_endpoint::HostIdentifier;
     let Some(HostIdentifier::Endpoint(endpoint)) = &endpoint.host_identifier else {
         return Err(Refusal::new("endpoint", "it is missing"));
     };
-    let address = endpoint.address.as_ref().and_then(|a| a.address.as_ref());
+    Ok(endpoint.address.as_ref().and_then(|a| a.address.as_ref()))
+}
+
+/// What a proxy connects to as it is: an IP address, or a socket file.
+fn direct(address: Option<&pb::core::address::Address>) -> Result<(), Refusal> {
+    use pb::core::address::Address;
     match address {
         Some(Address::SocketAddress(socket)) if socket.address.parse::<IpAddr>().is_ok() => Ok(()),
+        Some(Address::Pipe(pipe)) if !pipe.path.is_empty() => Ok(()),
         _ => Err(Refusal::new("address", "it is not an IP address")),
     }
 }

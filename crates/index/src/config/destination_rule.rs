@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use api::istio;
-use model::{DestinationRule, ExportTo, Labels, Subset};
+use model::{DestinationRule, Labels, Subset};
 
 use super::object::Context;
-use super::{names, reference, traffic_policy};
+use super::{export, names, reference, traffic_policy};
 use crate::codes;
 use crate::report::Report;
 
@@ -20,6 +20,13 @@ pub(super) fn convert(
     for (i, subset) in spec.subsets.iter().enumerate() {
         let field = format!("spec.subsets[{i}].name");
         check_name(&subset.name, field, &mut seen, report);
+    }
+    let default = &context.mesh.default_exports.destination_rules;
+    let export_to = export::read(&spec.export_to, default, context, report);
+    let workload_selector = spec.workload_selector.map(|s| Labels::from(s.labels));
+    check_export(&spec.export_to, workload_selector.is_some(), report);
+    if workload_selector.is_some() {
+        export::not_yet("spec.workloadSelector", report);
     }
     let mut policies = |policy: Option<istio::traffic_policy::TrafficPolicy>, at: &str| {
         let policy = policy.map(|policy| traffic_policy::convert(policy, at, report));
@@ -39,10 +46,23 @@ pub(super) fn convert(
         object: reference(&context.object.key),
         policies: own,
         subsets: subsets.collect(),
-        export_to: ExportTo::All,
-        workload_selector: None,
+        export_to,
+        workload_selector,
         host: host?,
     })
+}
+
+/// A rule for some workloads is for those of its own namespace.
+fn check_export(texts: &[String], selects: bool, report: &mut Report) {
+    let remedy = "remove exportTo, or write \".\"";
+    let why = match texts {
+        [only] if only == "~" => "a destination rule that nobody sees has no use",
+        [] => return,
+        [only] if only == "." => return,
+        _ if selects => "a rule with a workloadSelector is for its own namespace only",
+        _ => return,
+    };
+    report.refuse(codes::EXPORT_TO, "spec.exportTo", why, remedy);
 }
 
 fn check_name<'a>(name: &'a str, field: String, seen: &mut BTreeSet<&'a str>, report: &mut Report) {

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use api::istio::{Decoded, Kind, Object, decode};
 use model::route::VirtualService;
-use model::{Authentication, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Mesh, Telemetry};
+use model::{
+    Authentication, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Mesh, Sidecar, Telemetry,
+};
 
 use super::virtual_service::Converted;
 use super::{
-    authentication, destination_rule, envoy_filter, gateway, place, reference, telemetry,
-    virtual_service, without,
+    authentication, destination_rule, envoy_filter, gateway, place, reference, service_entry,
+    sidecar, telemetry, virtual_service, without, workload_entry,
 };
 use crate::codes;
 use crate::delegation::Root;
+use crate::entries::{Entry, Workload};
 use crate::report::Report;
 
 /// A value that an object became.
@@ -28,6 +31,9 @@ pub(crate) enum Item {
     Authentication(Arc<Authentication>),
     Telemetry(Arc<Telemetry>),
     EnvoyFilter(Arc<EnvoyFilter>),
+    ServiceEntry(Arc<Entry>),
+    WorkloadEntry(Arc<Workload>),
+    Sidecar(Arc<Sidecar>),
 }
 
 /// What reading an object gave.
@@ -111,6 +117,21 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
         kind @ (Kind::ProxyConfig | Kind::WasmPlugin | Kind::TrafficExtension) => {
             without::explain(kind, report);
             None
+        }
+        Kind::ServiceEntry => {
+            let spec = spec(context.object, report)?;
+            let entry = service_entry::convert(spec, context, report)?;
+            Some(Item::ServiceEntry(Arc::new(entry)))
+        }
+        Kind::WorkloadEntry => {
+            let spec = spec(context.object, report)?;
+            let workload = workload_entry::convert(spec, context, report)?;
+            Some(Item::WorkloadEntry(Arc::new(workload)))
+        }
+        Kind::Sidecar => {
+            let spec = spec(context.object, report)?;
+            let sidecar = sidecar::convert(spec, context, report)?;
+            Some(Item::Sidecar(Arc::new(sidecar)))
         }
         kind => {
             report.warn(

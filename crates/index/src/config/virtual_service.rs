@@ -16,11 +16,11 @@ mod rewrite;
 mod share;
 
 use api::istio;
+use model::Hostname;
 use model::route::{GatewayRef, VirtualService};
-use model::{ExportTo, Hostname};
 
 use super::object::Context;
-use super::{names, reference};
+use super::{export, names, reference};
 use crate::codes;
 use crate::delegation::{Root, Step};
 use crate::report::Report;
@@ -64,6 +64,8 @@ pub(super) fn convert(
         .map(|(position, route)| outline::step(position, route, is_delegate, context, report))
         .collect();
     let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
+    let default = &context.mesh.default_exports.virtual_services;
+    let export_to = export::read(&spec.export_to, default, context, report);
     let service = VirtualService {
         object: reference(&context.object.key),
         hosts,
@@ -71,7 +73,7 @@ pub(super) fn convert(
         http: Vec::new(),
         tls: tls?,
         tcp: tcp?,
-        export_to: ExportTo::All,
+        export_to,
     };
     if steps.is_empty() && connections::routes_nothing(&service) {
         without_routes(report);

@@ -323,7 +323,7 @@ fn a_host_that_an_older_service_routes_is_taken_on_the_mesh_only() {
 fn unknown_fields_and_kinds_are_told_and_not_fatal() {
     let mut with_more = to_subset("a", "v1");
     with_more.spec["http"][0]["shadow"] = json!({"x": 1});
-    with_more.spec["exportTo"] = json!(["*"]);
+    with_more.spec["future"] = json!(["*"]);
     let policy = object("MeshPolicy", "default", json!({"peers": [{"mtls": {}}]}));
     let world = world_of(
         vec![reviews(1)],
@@ -337,7 +337,7 @@ fn unknown_fields_and_kinds_are_told_and_not_fatal() {
     assert_eq!(
         found,
         [
-            ("PH0302", "spec.exportTo"),
+            ("PH0302", "spec.future"),
             ("PH0302", "spec.http[0].shadow"),
             ("PH0303", "")
         ]

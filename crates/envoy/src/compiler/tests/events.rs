@@ -45,6 +45,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
     let number = select(&[80u16, 9080, 6379][..]);
     prop_oneof![
         3 => (select(HOSTS), prop::option::weighted(0.8, service)).prop_map(|(h, s)| Event::Service(h, s)),
+        1 => (select(HOSTS), resolution(), prop::collection::vec(named_endpoint(), 0..3)).prop_map(|(h, r, n)| Event::Resolution(h, r, n)),
         5 => (select(HOSTS), number, prop::collection::vec(endpoint(), 0..4)).prop_map(endpoints),
         3 => (select(NAMES), prop::option::weighted(0.8, (policies::policies(), subsets))).prop_map(|(h, s)| Event::Rule(h, s)),
         4 => (select(&["one", "two", "three"][..]), prop::option::weighted(0.8, routes())).prop_map(named),
@@ -56,6 +57,25 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         3 => super::authentication::policy(),
         4 => (0..PROXIES).prop_map(Event::Connection),
     ]
+}
+
+fn resolution() -> impl Strategy<Value = Resolution> {
+    use Resolution::{Dns, DnsRoundRobin, Passthrough, Static};
+    select(&[Static, Passthrough, Dns, DnsRoundRobin][..])
+}
+
+fn named_endpoint() -> impl Strategy<Value = NamedEndpoint> {
+    let port = select(&[80u16, 9080][..]);
+    (port, 0..3u16, select(&["v1", "v2"][..])).prop_map(|(port, n, v)| NamedEndpoint {
+        port,
+        target: match n {
+            0 => NamedTarget::Pipe("/run/app.sock".into()),
+            n => NamedTarget::Name("db.example.com".into(), 7000 + n),
+        },
+        labels: version(v),
+        locality: Locality::default(),
+        weight: 1,
+    })
 }
 
 fn unique(mut subsets: Vec<Subset>) -> Vec<Subset> {

@@ -12,6 +12,8 @@ use crate::fixtures::*;
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     Service(&'static str, Option<Claim>),
+    /// A service entry turns a service into one that proxies are not told the endpoints of.
+    Resolution(&'static str, Resolution, Vec<NamedEndpoint>),
     Endpoints(&'static str, u16, Vec<Endpoint>),
     Rule(&'static str, Option<(Policies, Vec<Subset>)>),
     Routes(&'static str, Option<VirtualService>),
@@ -57,6 +59,12 @@ impl Truth {
                     name,
                     value.map(|(ports, aliases)| service(name, &ports, &aliases)),
                 );
+            }
+            Event::Resolution(name, resolution, named) => {
+                if let Some(service) = self.services.get_mut(name) {
+                    service.resolution = resolution;
+                    service.named = named;
+                }
             }
             Event::Endpoints(name, port, endpoints) => {
                 self.endpoints.insert((name, port), endpoints);
@@ -125,6 +133,7 @@ impl Truth {
                 .collect(),
             telemetries: self.telemetries.values().cloned().map(Arc::new).collect(),
             envoy_filters: by_priority(self.envoy_filters.values()),
+            sidecars: Arc::new([]),
             diagnostics: Arc::new([]),
         }
     }

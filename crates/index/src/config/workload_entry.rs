@@ -1,0 +1,140 @@
+//! `WorkloadEntry`: endpoints outside of the registry, by themselves or within a service entry.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use api::istio;
+use model::{Hostname, Labels, Locality, Resolution};
+
+use super::object::Context;
+use super::reference;
+use crate::codes;
+use crate::entries::{EntryPort, External, Target, Workload};
+use crate::report::Report;
+
+/// The service entry that an endpoint stands in.
+pub(super) struct Place<'a> {
+    pub(super) resolution: Resolution,
+    pub(super) ports: &'a [EntryPort],
+}
+
+pub(super) fn convert(
+    spec: istio::WorkloadEntry,
+    context: &Context<'_>,
+    report: &mut Report,
+) -> Option<Workload> {
+    Some(Workload {
+        object: reference(&context.object.key),
+        external: endpoint(&spec, "spec", None, report)?,
+    })
+}
+
+/// Reads an endpoint; what cannot be used refuses the object.
+pub(super) fn endpoint(
+    spec: &istio::WorkloadEntry,
+    field: &str,
+    place: Option<&Place<'_>>,
+    report: &mut Report,
+) -> Option<External> {
+    ignored(spec, field, report);
+    let mut refuse = |part: &str, why: String| {
+        let remedy = "give an IP address, a host name with the resolution DNS, or unix:// and an \
+                      absolute path; ports by the names of the entry's ports";
+        report.refuse(codes::ENTRY_ENDPOINT, format!("{field}{part}"), why, remedy);
+        None
+    };
+    let target = match target(&spec.address, place) {
+        Ok(target) => target,
+        Err(why) => return refuse(".address", why),
+    };
+    if matches!(target, Target::Pipe(_)) && !spec.ports.is_empty() {
+        return refuse(".ports", "a socket file has no ports".to_owned());
+    }
+    if let Some((name, _)) = spec.ports.iter().find(|(_, port)| **port == 0) {
+        return refuse(".ports", format!("the port of {name:?} is 0"));
+    }
+    let unknown = |name: &&String| {
+        place.is_some_and(|place| place.ports.iter().all(|port| *port.port.name != ***name))
+    };
+    if let Some(name) = spec.ports.keys().find(unknown) {
+        return refuse(
+            ".ports",
+            format!("the entry has no port with the name {name:?}"),
+        );
+    }
+    if spec.weight == Some(0) {
+        return refuse(".weight", "a weight of 0 is not possible".to_owned());
+    }
+    let ports = spec
+        .ports
+        .iter()
+        .map(|(name, port)| (Arc::from(name.as_str()), *port));
+    Some(External {
+        target,
+        ports: BTreeMap::from_iter(ports),
+        labels: Labels::from(spec.labels.clone()),
+        locality: locality(spec.locality.as_deref().unwrap_or_default()),
+        weight: spec.weight.unwrap_or(1),
+    })
+}
+
+fn target(text: &str, place: Option<&Place<'_>>) -> Result<Target, String> {
+    if text.is_empty() {
+        return Err("the endpoint has no address".to_owned());
+    }
+    let resolved = place.map(|place| place.resolution);
+    let dns = matches!(resolved, Some(Resolution::Dns | Resolution::DnsRoundRobin));
+    if let Some(path) = text.strip_prefix("unix://") {
+        return match path.starts_with('/') || path.starts_with('@') {
+            _ if dns => Err(format!("{text} is a socket file, which cannot be resolved")),
+            true => Ok(Target::Pipe(path.into())),
+            false => Err(format!("{text} is not an absolute path")),
+        };
+    }
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok(Target::Ip(ip));
+    }
+    if resolved == Some(Resolution::Static) {
+        return Err(format!(
+            "{text:?} is not an IP address, as the resolution STATIC needs"
+        ));
+    }
+    match Hostname::parse(text) {
+        Ok(host) if !host.is_wildcard() => Ok(Target::Name(host.as_str().into())),
+        Ok(_) => Err(format!("{text} stands for many names")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// `region/zone/subzone`, of which the last may be missing.
+fn locality(text: &str) -> Locality {
+    let mut parts = text.splitn(3, '/').map(Arc::from);
+    let mut next = || parts.next().unwrap_or_default();
+    Locality {
+        region: next(),
+        zone: next(),
+        subzone: next(),
+    }
+}
+
+/// There is one network, and identities are those of certificates.
+fn ignored(spec: &istio::WorkloadEntry, field: &str, report: &mut Report) {
+    for (name, value) in [
+        ("network", &spec.network),
+        ("serviceAccount", &spec.service_account),
+    ] {
+        if value.as_deref().is_some_and(|value| !value.is_empty()) {
+            report.warn(
+                codes::ENTRY_IGNORED,
+                format!("{field}.{name}"),
+                format!(
+                    "{name} has no meaning here: the mesh is one network, and workloads are \
+                         known by their certificates"
+                ),
+                "the field has no effect; the endpoint is used",
+                "remove the field",
+            );
+        }
+    }
+}
