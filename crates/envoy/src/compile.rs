@@ -49,6 +49,8 @@ pub fn compile(world: &World, proxy: &Proxy) -> Compiled {
     let registry = Registry::new(Arc::new(world.clone()));
     let mut output = own(&registry, proxy);
     let buffer = &mut Vec::new();
+    let standpoint = registry.located().standpoint(proxy);
+    let from = standpoint.as_ref();
     output.add(black_hole(&registry));
     collector::clusters(&registry).for_each(|built| output.add(built));
     for secret in registry.secrets() {
@@ -57,7 +59,8 @@ pub fn compile(world: &World, proxy: &Proxy) -> Compiled {
     for service in registry.services() {
         for target in registry.targets(service) {
             output.add(services::cluster(&registry, target, buffer));
-            output.add(services::assignment(&registry, target, proxy.agent, buffer));
+            let built = services::assignment(&registry, target, proxy.agent, from, buffer);
+            output.add(built);
         }
     }
     match proxy.role {

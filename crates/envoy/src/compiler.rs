@@ -33,6 +33,7 @@ use model::{Authentication, ChangeSet, Diagnostic, Gateway, ObjectRef, Proxy, Ro
 
 use crate::Kind;
 use crate::compile::{own, sidecar};
+use crate::endpoint::Located;
 use crate::registry::Registry;
 
 pub use plan::Plan;
@@ -71,6 +72,8 @@ struct Latest {
     asked: Asked,
     /// What there was before of telemetry and patches.
     extensions: Extensions,
+    /// What rules asked of where callers are, before.
+    located: Arc<Located>,
 }
 
 // === impl Compiler ===
@@ -111,6 +114,7 @@ impl Compiler {
             asked: Asked::of(&old),
             authentication: touched.authentication,
             extensions: Extensions::of(&old),
+            located: old.located().clone(),
         };
         self.sets.take_news()
     }
@@ -185,6 +189,10 @@ impl Compiler {
     }
 
     fn affects_role(&self, proxy: &Proxy) -> bool {
+        let (before, now) = (&self.latest.located, self.registry.located());
+        if before != now && before.standpoint(proxy) != now.standpoint(proxy) {
+            return true;
+        }
         match proxy.role {
             Role::Router => {
                 let mut gateways = self.latest.gateways.iter();

@@ -1,13 +1,18 @@
 //! Endpoints: the addresses behind a cluster, as the asking proxy can reach them.
 
+mod nearness;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use model::{Endpoint, Health, Labels, Locality};
+use model::{Endpoint, Health, Labels, Locality, LocalityBalance};
 use pb::endpoint::{ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 
 use crate::built::Built;
 use crate::{Kind, message, pb, wire};
+
+pub(crate) use nearness::{Located, Standpoint};
 
 /// All that an assignment depends on.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +23,8 @@ pub(crate) struct AssignmentKey<'a> {
     pub(crate) subset: Option<&'a Labels>,
     /// The machine of the asking proxy.
     pub(crate) agent: Option<IpAddr>,
+    /// What is preferred, and where the asking proxy is, if both are known.
+    pub(crate) near: Option<(&'a LocalityBalance, &'a Standpoint)>,
 }
 
 /// Grouped by locality, sorted by address, each address once. Without endpoints it is empty, never
@@ -28,8 +35,14 @@ pub(crate) struct AssignmentKey<'a> {
 pub(crate) fn assignment(key: &AssignmentKey<'_>, buffer: &mut Vec<u8>) -> Built {
     buffer.clear();
     wire::text(buffer, 1, key.cluster);
-    for group in reachable(key).chunk_by(|(_, a), (_, b)| a.locality == b.locality) {
-        wire::message(buffer, 2, |buffer| put_group(group, buffer));
+    let list = reachable(key);
+    match key.near {
+        Some((balance, from)) => put_by_nearness(list, balance, from, buffer),
+        None => {
+            for group in groups(&list) {
+                wire::message(buffer, 2, |buffer| put_group(group, None, 0, buffer));
+            }
+        }
     }
     Built::sound(Kind::Endpoint, key.cluster.clone(), buffer)
 }
@@ -74,6 +87,46 @@ pub(crate) fn named(cluster: &str, host: &str, port: u16) -> ClusterLoadAssignme
     }
 }
 
+type Reached<'a> = (SocketAddr, &'a Endpoint);
+
+fn groups<'a, 'b>(list: &'b [Reached<'a>]) -> impl Iterator<Item = &'b [Reached<'a>]> {
+    list.chunk_by(|(_, a), (_, b)| a.locality == b.locality)
+}
+
+/// Priorities have no gaps, for Envoy would take one for a level without endpoints.
+fn put_by_nearness(
+    list: Vec<Reached<'_>>,
+    balance: &LocalityBalance,
+    from: &Standpoint,
+    buffer: &mut Vec<u8>,
+) {
+    let mut weights: BTreeMap<&Locality, u64> = BTreeMap::new();
+    for (_, endpoint) in &list {
+        *weights.entry(&endpoint.locality).or_default() += u64::from(endpoint.weight.max(1));
+    }
+    let shares = from.shares(balance, &weights);
+    let mut by_rank: BTreeMap<u32, Vec<Reached<'_>>> = BTreeMap::new();
+    for reached in list {
+        let rank = from.rank(balance, reached.1);
+        by_rank.entry(rank).or_default().push(reached);
+    }
+    for (priority, list) in (0u32..).zip(by_rank.into_values()) {
+        for group in groups(&list) {
+            let locality = group.first().map(|(_, first)| &first.locality);
+            let share = shares
+                .as_ref()
+                .map(|shares| locality.and_then(|l| shares.get(l)));
+            if share == Some(None) {
+                continue;
+            }
+            let share = share.flatten().copied();
+            wire::message(buffer, 2, |buffer| {
+                put_group(group, share, priority, buffer)
+            });
+        }
+    }
+}
+
 fn reachable<'a>(key: &AssignmentKey<'a>) -> Vec<(SocketAddr, &'a Endpoint)> {
     let selected = key
         .endpoints
@@ -94,7 +147,7 @@ fn reachable<'a>(key: &AssignmentKey<'a>) -> Vec<(SocketAddr, &'a Endpoint)> {
     list
 }
 
-fn put_group(endpoints: &[(SocketAddr, &Endpoint)], buffer: &mut Vec<u8>) {
+fn put_group(endpoints: &[Reached<'_>], share: Option<u32>, priority: u32, buffer: &mut Vec<u8>) {
     // Envoy refuses a locality whose weights do not fit into 32 bits.
     let limit = u32::MAX / u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
     let weight = |endpoint: &Endpoint| endpoint.weight.clamp(1, limit);
@@ -109,7 +162,8 @@ fn put_group(endpoints: &[(SocketAddr, &Endpoint)], buffer: &mut Vec<u8>) {
         });
     }
     let sum = endpoints.iter().map(|(_, e)| weight(e)).sum();
-    wire::wrapped(buffer, 3, sum);
+    wire::wrapped(buffer, 3, share.unwrap_or(sum));
+    wire::number(buffer, 5, priority);
 }
 
 /// An endpoint, its address, and in it the socket's.

@@ -21,8 +21,6 @@ pub mod code {
     /// The address of an application is the one on which its proxy must listen.
     pub const APPLICATION_ADDRESS: &str = "PH0408";
 
-    /// A traffic policy of which Envoy would refuse the clusters; they are left out.
-    pub const POLICY_REFUSED: &str = "PH0415";
     /// The value of a patch is not the message that it must be.
     pub const PATCH_UNREADABLE: &str = "PH0450";
     /// Envoy would refuse a resource with a patch; it is served without.
@@ -30,7 +28,6 @@ pub mod code {
 
     /// All of them.
     pub const ALL: &[&str] = &[
-        POLICY_REFUSED,
         ROUTE_REFUSED,
         ADDRESS_CONFLICT,
         SERVICE_CONFLICT,

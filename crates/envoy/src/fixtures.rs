@@ -2,6 +2,7 @@
 
 pub(crate) mod extensions;
 pub(crate) mod rendered;
+pub(crate) mod policies;
 pub(crate) mod rich;
 pub(crate) mod routes;
 

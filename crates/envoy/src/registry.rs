@@ -16,6 +16,7 @@ use model::{
 use crate::cluster::Outbound;
 use crate::compile::PortServices;
 use crate::patch::{Filters, Patches};
+use crate::endpoint::Located;
 use crate::route::MeshRoutes;
 use crate::tls::{Secret, Secrets};
 
@@ -25,6 +26,7 @@ pub(crate) struct Registry {
     pub(crate) world: Arc<World>,
     names: Arc<Names>,
     rules: Arc<ByHost<DestinationRule>>,
+    located: Arc<Located>,
     routes: Arc<MeshRoutes>,
     policies: Arc<Policies>,
     secrets: Arc<Secrets>,
@@ -68,6 +70,7 @@ impl Registry {
         let mut registry = Registry {
             names: Arc::new(Names::new(&world)),
             rules: Arc::new(rules),
+            located: located(&world),
             routes: Arc::default(),
             policies: Arc::new(Policies::new(&world.authentication, &world.mesh)),
             secrets: Arc::new(Secrets::of(&world)),
@@ -95,6 +98,7 @@ impl Registry {
         }
         if config(kind::DESTINATION_RULE) {
             next.rules = Arc::new(ByHost::rules(world));
+            next.located = located(world);
             next.clusters = Arc::new(next.clusters.forgetful());
         }
         if config(kind::DESTINATION_RULE) || config(kind::GATEWAY) {
@@ -132,6 +136,11 @@ impl Registry {
     /// The patches of a proxy; `None` for nearly all.
     pub(crate) fn patches(&self, proxy: &Proxy) -> Option<Patches> {
         self.filters.of(&self.world.mesh.root_namespace, proxy)
+    }
+
+    /// What rules ask of where callers are.
+    pub(crate) fn located(&self) -> &Arc<Located> {
+        &self.located
     }
 
     /// The virtual services that apply to sidecars.
@@ -267,6 +276,11 @@ pub(crate) fn served(service: &Service) -> impl Iterator<Item = &model::Port> {
 /// Envoy refuses every cluster with a connect timeout of zero.
 pub(crate) fn connect_timeout(world: &World) -> Duration {
     world.mesh.connect_timeout.max(Duration::from_millis(1))
+}
+
+fn located(world: &World) -> Arc<Located> {
+    let rules = world.destination_rules.iter().map(|rule| &**rule);
+    Arc::new(Located::of(rules))
 }
 
 // === impl Names ===

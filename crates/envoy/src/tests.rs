@@ -10,6 +10,7 @@ mod hosts;
 mod listeners;
 mod matches;
 mod patches;
+mod policies;
 mod quarantine;
 mod routes;
 mod telemetry;

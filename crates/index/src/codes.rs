@@ -161,6 +161,12 @@ pub const IDLE_SUBSET: &str = "PH0364";
 pub const RULE_WITHOUT_HOST: &str = "PH0365";
 /// A field of a policy without effect.
 pub const POLICY_FIELD_IGNORED: &str = "PH0368";
+/// TLS settings that contradict themselves.
+pub const BAD_TLS: &str = "PH0356";
+/// A rule hides the TLS settings of a wider one.
+pub const TLS_HIDDEN: &str = "PH0363";
+/// TLS that does not verify the server.
+pub const UNVERIFIED_SERVER: &str = "PH0366";
 
 // --- Authentication ---
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::locality::LocalityBalance;
 use crate::route::Share;
+use crate::tls::ClientTls;
 
 /// What a rule or a subset says: for all ports, and for single ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -33,6 +34,7 @@ pub struct PortPolicy {
     pub load_balancer: Option<Arc<LoadBalancer>>,
     pub connection_pool: Option<Arc<ConnectionPool>>,
     pub outlier_detection: Option<Arc<OutlierDetection>>,
+    pub tls: Option<Arc<ClientTls>>,
 }
 
 /// Which endpoint gets the next request.
@@ -278,6 +280,7 @@ impl PortPolicy {
             load_balancer: by.load_balancer.clone().or(self.load_balancer),
             connection_pool: by.connection_pool.clone().or(self.connection_pool),
             outlier_detection: by.outlier_detection.clone().or(self.outlier_detection),
+            tls: by.tls.clone().or(self.tls),
         }
     }
 }

@@ -15,7 +15,7 @@ use pb::upstream_http::http_protocol_options::UpstreamProtocolOptions;
 use pb::upstream_http::http_protocol_options::explicit_http_config::ProtocolConfig;
 
 use super::outbound::Speaks;
-use crate::{message, pb};
+use crate::{message, pb, tls};
 
 /// The extension under which Envoy looks for HTTP options of a cluster.
 pub(super) const NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -33,11 +33,19 @@ pub(super) fn options(policy: &TrafficPolicy, speaks: Speaks) -> Extensions {
         .filter(|common| *common != Default::default());
     let hash_policy: Vec<_> = policy.hash_key().map(hash_policy).into_iter().collect();
     let protocol = protocol(pool, speaks);
-    if common.is_none() && hash_policy.is_empty() && protocol == http1() {
+    let follows = policy.port.tls.as_deref().map(tls::follows_host);
+    let follows = follows.filter(|follows| *follows != Default::default());
+    let upstream = follows.map(|follows| pb::core::UpstreamHttpProtocolOptions {
+        auto_sni: follows.server_name,
+        auto_san_validation: follows.subject_alt_name,
+        ..Default::default()
+    });
+    if upstream.is_none() && common.is_none() && hash_policy.is_empty() && protocol == http1() {
         return Extensions::default();
     }
     extensions(&pb::upstream_http::HttpProtocolOptions {
         common_http_protocol_options: common,
+        upstream_http_protocol_options: upstream,
         upstream_protocol_options: Some(protocol),
         hash_policy,
         ..Default::default()
@@ -83,6 +91,12 @@ fn protocol(pool: Option<&ConnectionPool>, speaks: Speaks) -> UpstreamProtocolOp
         }
         _ => http1(),
     }
+}
+
+/// Whether a plain HTTP port is called with HTTP/2.
+pub(super) fn upgrades(policy: &TrafficPolicy, speaks: Speaks) -> bool {
+    let pool = policy.port.connection_pool.as_deref();
+    speaks == Speaks::Http1 && pool.is_some_and(|pool| pool.upstream == Upstream::Upgrade)
 }
 
 fn http1() -> UpstreamProtocolOptions {

@@ -24,6 +24,8 @@ pub(crate) struct OutboundKey<'a> {
     pub(crate) subset: Option<&'a str>,
     pub(crate) speaks: Speaks,
     pub(crate) policy: &'a TrafficPolicy,
+    /// The identities that its instances have in the mesh.
+    pub(crate) accounts: &'a [Arc<str>],
     /// The rule that has the policy.
     pub(crate) rule: Option<&'a ObjectRef>,
 }
@@ -147,10 +149,10 @@ fn refused(key: &OutboundKey<'_>, name: &str, refusal: Refusal) -> model::Diagno
     let text = Text {
         why,
         effect: "the cluster is left out; requests to it are answered with 503".to_owned(),
-        remedy: "change the traffic policy of the rule".to_owned(),
+        remedy: "change the traffic policy of the rule, and report this as a defect".to_owned(),
     };
     let field = "spec.trafficPolicy".to_owned();
-    finding::error(code::POLICY_REFUSED, key.rule.cloned(), field, text)
+    finding::error(code::RESOURCE_REFUSED, key.rule.cloned(), field, text)
 }
 
 // === impl Alike ===

@@ -1,17 +1,29 @@
 //! How connections to endpoints are wrapped: TLS, and the header that tells who calls.
 
+use model::tls::ClientTls;
 use model::traffic_policy::ProxyProtocol;
 
-use super::outbound::OutboundKey;
-use crate::{message, pb};
+use super::http;
+use super::outbound::{OutboundKey, Speaks};
+use crate::{message, names, pb, tls};
 
 /// The transport socket of a service's cluster; `None` for plain connections.
 pub(super) fn outbound(key: &OutboundKey<'_>) -> Option<pb::core::TransportSocket> {
-    let inner = None;
+    let tls = key.policy.port.tls.as_deref();
+    let inner = tls.and_then(|tls| secured(key, tls));
     match key.policy.proxy_protocol {
         Some(version) => Some(proxy_protocol(version, inner)),
         None => inner,
     }
+}
+
+fn secured(key: &OutboundKey<'_>, settings: &ClientTls) -> Option<pb::core::TransportSocket> {
+    tls::client(&tls::ClientKey {
+        tls: settings,
+        http2: key.speaks == Speaks::Http2 || http::upgrades(key.policy, key.speaks),
+        server_name: &names::mesh_server_name(key.port, key.subset, key.host),
+        accounts: key.accounts,
+    })
 }
 
 /// The header goes first, in front of TLS.

@@ -3,20 +3,25 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use model::TrafficPolicy;
+use model::tls::ClientTls;
+
 use crate::built::Built;
 use crate::cluster::{OutboundKey, Speaks};
-use crate::endpoint::{self, AssignmentKey};
+use crate::endpoint::{self, AssignmentKey, Standpoint};
 use crate::registry::{Registry, Target};
 use crate::{Kind, names, resolved};
 
 pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<u8>) -> Built {
     let subset = target.subset.map(|(name, _)| name);
+    let policy = target.policy();
     let key = OutboundKey {
         host: target.host,
         port: target.port.number,
         subset,
         speaks: Speaks::of(target.port.protocol),
-        policy: &target.policy(),
+        policy: &policy,
+        accounts: &accounts(registry, target, &policy),
         rule: target.rule.map(|rule| &rule.object),
     };
     let told = registry.clusters.build(&key, buffer);
@@ -28,18 +33,42 @@ pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<
     resolved::cluster(told, target.service, target.port.number, labels, refresh)
 }
 
-/// The endpoints of a target, as proxies on a machine can reach them.
+/// The identities that instances of a service have. Only mutual TLS asks.
+fn accounts(registry: &Registry, target: Target<'_>, policy: &TrafficPolicy) -> Vec<Arc<str>> {
+    let service = registry.world.services.get(target.host);
+    let asks = matches!(policy.port.tls.as_deref(), Some(ClientTls::Mesh(_)));
+    let Some(service) = service.filter(|_| asks) else {
+        return Vec::new();
+    };
+    let trust_domain = &registry.world.mesh.trust_domain;
+    let account = format!(
+        "spiffe://{trust_domain}/ns/{}/sa/default",
+        service.namespace
+    );
+    vec![account.into()]
+}
+
+/// Whether it matters where callers of a target are.
+pub(crate) fn is_located(target: Target<'_>) -> bool {
+    target.policy().locality().is_some()
+}
+
+/// The endpoints of a target, as proxies on a machine can reach them, and prefer them from there.
 pub(crate) fn assignment(
     registry: &Registry,
     target: Target<'_>,
     agent: Option<IpAddr>,
+    from: Option<&Standpoint>,
     buffer: &mut Vec<u8>,
 ) -> Built {
-    if target.policy().is_passthrough() || !resolved::is_told(target.service) {
+    let policy = target.policy();
+    if policy.is_passthrough() || !resolved::is_told(target.service) {
         // Envoy asks for none: it takes connections where callers addressed them, or resolves names.
         return Built::none(Kind::Endpoint, name(target));
     }
+    let balance = from.and_then(|_| policy.locality());
     let key = AssignmentKey {
+        near: balance.as_ref().zip(from),
         cluster: &name(target),
         endpoints: registry.endpoints(target.host, target.port.number),
         subset: target.subset.map(|(_, labels)| labels),

@@ -45,6 +45,8 @@ pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
     let reporting = Told::of(&registry.world, proxy).client;
     let mut scopes = vec![Scope::Clusters, Scope::Secrets, Scope::Endpoints];
     scopes.extend(proxy.agent.map(Scope::EndpointsFrom));
+    let standpoint = registry.located().standpoint(proxy).map(Arc::new);
+    scopes.extend(standpoint.map(|from| Scope::EndpointsNear(proxy.agent, from)));
     match proxy.role {
         Role::Router => scopes.push(Scope::GatewayRoutes(
             proxy.labels.clone(),

@@ -73,6 +73,7 @@ impl<'a> Redo<'a> {
         for cluster in collector::clusters_at(self.new, host) {
             self.put_into(&clusters, cluster);
         }
+        self.forget_near(host);
         for name in stale {
             for key in &clusters {
                 self.sets.remove(key, &name);
@@ -104,11 +105,39 @@ impl<'a> Redo<'a> {
     }
 
     fn assignment(&mut self, target: Target<'_>, agents: &BTreeSet<IpAddr>) {
-        let common = services::assignment(self.new, target, None, self.buffer);
+        let common = services::assignment(self.new, target, None, None, self.buffer);
         self.sets.put(&SetKey(Scope::Endpoints), common);
         for agent in agents {
-            let seen = services::assignment(self.new, target, Some(*agent), self.buffer);
+            let seen = services::assignment(self.new, target, Some(*agent), None, self.buffer);
             self.sets.put(&SetKey(Scope::EndpointsFrom(*agent)), seen);
+        }
+        if services::is_located(target) {
+            self.near(target);
+        }
+    }
+
+    /// For callers of whom it is known where they are.
+    fn near(&mut self, target: Target<'_>) {
+        for key in self.sets.near() {
+            if let Scope::EndpointsNear(agent, from) = &key.0 {
+                let from = Some(&**from);
+                let built = services::assignment(self.new, target, *agent, from, self.buffer);
+                self.sets.put(&key, built);
+            }
+        }
+    }
+
+    /// Where it mattered where callers are, and no longer does.
+    fn forget_near(&mut self, host: &Hostname) {
+        let located = |registry: &'a Registry| {
+            let located = targets(registry, host).filter(|target| services::is_located(*target));
+            located.map(services::name).collect::<BTreeSet<Arc<str>>>()
+        };
+        let (old, new) = (located(self.old), located(self.new));
+        for name in old.difference(&new) {
+            for key in self.sets.near() {
+                self.sets.remove(&key, name);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use model::{Capture, Labels, Reporting};
 
 use crate::built::Built;
 use crate::patch::Patches;
+use crate::endpoint::Standpoint;
 use crate::route::Source;
 use crate::{Kind, Resource};
 
@@ -61,6 +62,8 @@ pub(super) enum Scope {
     Endpoints,
     /// What is seen otherwise from a machine.
     EndpointsFrom(IpAddr),
+    /// Endpoints that are preferred by where the caller is: all of them, as seen from a machine.
+    EndpointsNear(Option<IpAddr>, Arc<Standpoint>),
     /// Outbound listeners, as seen from machines that run no endpoints; of proxies that tell this of
     /// requests, or what the mesh does.
     Listeners(Capture, Option<Arc<Reporting>>),
@@ -91,7 +94,7 @@ impl SetKey {
     pub fn kind(&self) -> Kind {
         match self.scope() {
             Scope::Clusters | Scope::SidecarClusters => Kind::Cluster,
-            Scope::Endpoints | Scope::EndpointsFrom(_) => Kind::Endpoint,
+            Scope::Endpoints | Scope::EndpointsFrom(_) | Scope::EndpointsNear(..) => Kind::Endpoint,
             Scope::Listeners(..) | Scope::ListenersFrom(..) | Scope::ListenersOf(..) => {
                 Kind::Listener
             }
@@ -123,6 +126,10 @@ impl fmt::Display for SetKey {
             Scope::Secrets => f.write_str("secrets"),
             Scope::Endpoints => f.write_str("endpoints"),
             Scope::EndpointsFrom(agent) => write!(f, "endpoints from {agent}"),
+            Scope::EndpointsNear(Some(agent), from) => {
+                write!(f, "endpoints near {from} on {agent}")
+            }
+            Scope::EndpointsNear(None, from) => write!(f, "endpoints near {from}"),
             Scope::Listeners(Capture::Redirect, reporting) => {
                 write!(f, "redirected listeners{}", aside(reporting))
             }

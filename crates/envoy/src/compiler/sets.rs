@@ -45,6 +45,13 @@ impl Sets {
         keys.filter(|key| key.scope() == scope).cloned().collect()
     }
 
+    /// The sets of endpoints that are preferred by where callers are.
+    pub(super) fn near(&self) -> Vec<SetKey> {
+        let keys = self.by_key.keys();
+        let near = keys.filter(|key| matches!(key.0, Scope::EndpointsNear(..)));
+        near.cloned().collect()
+    }
+
     pub(super) fn has(&self, key: &SetKey) -> bool {
         self.by_key.contains_key(key)
     }

@@ -25,9 +25,13 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
         Scope::SidecarClusters => sidecar::clusters(registry).into(),
         Scope::Secrets => registry.secrets().map(Secret::build).collect(),
         Scope::Endpoints => targets(registry)
-            .map(|target| services::assignment(registry, target, None, buffer))
+            .map(|target| services::assignment(registry, target, None, None, buffer))
             .collect(),
         Scope::EndpointsFrom(agent) => endpoints_from(*agent, registry, buffer),
+        Scope::EndpointsNear(agent, from) => targets(registry)
+            .filter(|target| services::is_located(*target))
+            .map(|target| services::assignment(registry, target, *agent, Some(from), buffer))
+            .collect(),
         Scope::Listeners(capture, reporting) => ports(registry)
             .filter_map(|port| {
                 sidecar::listener(registry, port, from(*capture, None, reporting.as_deref()))
@@ -112,7 +116,13 @@ fn endpoints_from(agent: IpAddr, registry: &Registry, buffer: &mut Vec<u8>) -> V
             continue;
         }
         for target in registry.targets(service) {
-            all.push(services::assignment(registry, target, Some(agent), buffer));
+            all.push(services::assignment(
+                registry,
+                target,
+                Some(agent),
+                None,
+                buffer,
+            ));
         }
     }
     all

@@ -98,6 +98,7 @@ fn a_discovered_cluster_needs_a_source() {
         subset: None,
         speaks: crate::cluster::Speaks::Http1,
         policy: &model::TrafficPolicy::default(),
+        accounts: &[],
         rule: None,
     };
     let built = clusters.build(&key, &mut Vec::new());

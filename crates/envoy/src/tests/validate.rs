@@ -10,6 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::Kind;
+use crate::fixtures::policies::every_policy;
 use crate::fixtures::rich::{proxies, rich};
 use crate::fixtures::*;
 
@@ -149,6 +150,13 @@ fn envoy_takes_a_mesh_that_blocks_and_a_proxy_that_is_unknown() {
     };
     let rendered = render(&draft.world(), &proxy);
     validate("unknown", &bootstrap(&rendered.resources));
+}
+
+#[test]
+fn envoy_takes_every_policy() {
+    let rendered = render(&every_policy().world(), &sidecar("web", &[]));
+    assert_eq!(rendered.codes(), [""; 0]);
+    validate("policies", &bootstrap(&rendered.resources));
 }
 
 /// The test itself is worth something only if a wrong resource fails it.

@@ -8,6 +8,7 @@ mod locality;
 mod numbers;
 mod outlier;
 mod pool;
+mod tls;
 mod tunnel;
 
 use std::collections::BTreeMap;
@@ -53,14 +54,6 @@ struct Blocks {
 }
 
 fn blocks(blocks: Blocks, at: &str, report: &mut Report) -> PortPolicy {
-    if blocks.tls.is_some() {
-        ignored(
-            format!("{at}.tls"),
-            "TLS is not compiled yet",
-            "nothing needs to be done; a later version compiles it",
-            report,
-        );
-    }
     let outlier = blocks.outlier_detection;
     let detects = outlier.is_some();
     PortPolicy {
@@ -76,6 +69,10 @@ fn blocks(blocks: Blocks, at: &str, report: &mut Report) -> PortPolicy {
             let at = format!("{at}.outlierDetection");
             Arc::new(outlier::convert(outlier, &at, report))
         }),
+        tls: blocks
+            .tls
+            .and_then(|tls| tls::convert(tls, &format!("{at}.tls"), report))
+            .map(Arc::new),
     }
 }
 

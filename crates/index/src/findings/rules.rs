@@ -6,6 +6,7 @@
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::tls::{ClientTls, VerifyServer};
 use model::{ChangeSet, DestinationRule, Diagnostic, Hostname, Labels, World};
 
 use super::nearest;
@@ -47,7 +48,7 @@ impl RuleFindings {
         }
         for rule in rules {
             if all || hosts.contains(&rule.value.host) {
-                let found = of_rule(rule, world, &aliases);
+                let found = of_rule(rule, rules, world, &aliases);
                 let host = rule.value.host.clone();
                 changed |= super::replace(self.by_host.entry(host).or_default(), found);
             }
@@ -65,15 +66,20 @@ type Aliases<'a> =
 
 fn of_rule(
     placed: &Placed<DestinationRule>,
+    rules: &[Placed<DestinationRule>],
     world: &World,
     aliases: &Aliases<'_>,
 ) -> Vec<Diagnostic> {
     let rule = &placed.value;
     let mut report = Report::new(rule.object.clone(), placed.location.clone(), "");
     match is_known(&rule.host, world, aliases) {
-        true => check_subsets(rule, world, &mut report),
+        true => {
+            check_subsets(rule, world, &mut report);
+            check_hidden_tls(rule, rules, &mut report);
+        }
         false => tell_unknown(&rule.host, world, &mut report),
     }
+    check_verification(rule, &mut report);
     report.into_diagnostics()
 }
 
@@ -133,5 +139,73 @@ fn check_subsets(rule: &DestinationRule, world: &World, report: &mut Report) {
             ),
             "correct the labels, or start an instance that has them",
         );
+    }
+}
+
+/// Nothing is inherited: a rule without TLS means plaintext, whatever a wider one asks for.
+fn check_hidden_tls(
+    rule: &DestinationRule,
+    rules: &[Placed<DestinationRule>],
+    report: &mut Report,
+) {
+    let says_tls = |rule: &DestinationRule| rule.policies.each().any(|level| level.tls.is_some());
+    if says_tls(rule) {
+        return;
+    }
+    let others = rules.iter().map(|placed| &placed.value);
+    let wider = others.filter(|other| other.host != rule.host && other.host.covers(&rule.host));
+    let Some(wider) = wider.max_by_key(|wider| wider.host.specificity()) else {
+        return;
+    };
+    let tls = wider.policies.all.port.tls.as_deref();
+    if tls.is_none_or(|tls| *tls == ClientTls::Disable) {
+        return;
+    }
+    report.warn(
+        codes::TLS_HIDDEN,
+        "spec.trafficPolicy.tls",
+        format!(
+            "{} asks for TLS, and this rule for {} does not",
+            wider.object, rule.host
+        ),
+        format!(
+            "connections to {} are plaintext: rules are not inherited",
+            rule.host
+        ),
+        "repeat tls in this rule, or say mode: DISABLE",
+    );
+}
+
+fn check_verification(rule: &DestinationRule, report: &mut Report) {
+    let levels = rule.subsets.iter().enumerate();
+    let levels = levels.map(|(i, subset)| (format!("spec.subsets[{i}]"), &subset.policies));
+    for (at, policies) in std::iter::once(("spec".to_owned(), &rule.policies)).chain(levels) {
+        for level in policies.each() {
+            let tls = level.tls.as_deref();
+            if tls.is_none_or(is_verified) {
+                continue;
+            }
+            report.warn(
+                codes::UNVERIFIED_SERVER,
+                format!("{at}.trafficPolicy.tls"),
+                "neither caCertificates nor subjectAltNames say who may answer",
+                "the connection is encrypted, and whoever answers is believed",
+                "name caCertificates, a file on the proxy's machine",
+            );
+        }
+    }
+}
+
+fn is_verified(tls: &ClientTls) -> bool {
+    let ClientTls::Origin(tls) = tls else {
+        return true;
+    };
+    match &tls.verify {
+        VerifyServer::Skip => false,
+        VerifyServer::Check {
+            ca,
+            subject_alt_names,
+            ..
+        } => ca.is_some() || !subject_alt_names.is_empty(),
     }
 }

@@ -514,3 +514,69 @@ fn hosts_and_labels_that_nobody_has_are_told() {
     );
     assert_eq!(codes(&world_of(vec![reviews(1)], vec![wide])), [""; 0]);
 }
+
+#[test]
+fn tls_has_modes() {
+    use model::tls::{ClientTls, VerifyServer};
+    let tls = |tls: Value| policy(json!({"tls": tls})).tls.unwrap();
+    assert_eq!(*tls(json!({"mode": "DISABLE"})), ClientTls::Disable);
+    assert_eq!(*tls(json!({})), ClientTls::Disable);
+    let mesh = tls(json!({"mode": "ISTIO_MUTUAL", "sni": "a.example.com"}));
+    assert!(matches!(&*mesh, ClientTls::Mesh(tls) if tls.server_name.is_some()));
+    let simple = tls(json!({"mode": 1, "caCertificates": "/ca.pem", "caCrl": "/crl.pem"}));
+    assert!(
+        matches!(&*simple, ClientTls::Origin(tls) if tls.key_pair.is_none()
+        && matches!(&tls.verify, VerifyServer::Check { ca: Some(_), revoked: Some(_), .. }))
+    );
+    let mutual = tls(json!({"mode": "MUTUAL", "clientCertificate": "/c.pem",
+        "private_key": "/k.pem", "subjectAltNames": ["a"]}));
+    assert!(matches!(&*mutual, ClientTls::Origin(tls) if tls.key_pair.is_some()));
+    for (field, bad) in [
+        ("mode", json!({"mode": "simple"})),
+        (
+            "privateKey",
+            json!({"mode": "MUTUAL", "clientCertificate": "/c.pem"}),
+        ),
+        (
+            "credentialName",
+            json!({"mode": "SIMPLE", "credentialName": "c"}),
+        ),
+        (
+            "sni",
+            json!({"mode": "ISTIO_MUTUAL", "sni": "a".repeat(256)}),
+        ),
+        (
+            "subjectAltNames[0]",
+            json!({"mode": "SIMPLE", "subjectAltNames": [""]}),
+        ),
+        (
+            "caCertificates",
+            json!({"mode": "SIMPLE", "caCertificates": "/ca.pem", "insecureSkipVerify": true}),
+        ),
+    ] {
+        refused("PH0356", &format!("tls.{field}"), json!({"tls": bad}));
+    }
+    let ignored = json!({"mode": "ISTIO_MUTUAL", "caCertificates": "/ca.pem"});
+    assert_eq!(codes(&with(json!({"tls": ignored}))), ["PH0368"]);
+    for open in [
+        json!({"mode": "SIMPLE"}),
+        json!({"mode": "SIMPLE", "insecureSkipVerify": true}),
+    ] {
+        assert_eq!(codes(&with(json!({"tls": open}))), ["PH0366"]);
+    }
+}
+
+#[test]
+fn a_rule_that_hides_the_tls_of_a_wider_one_is_told() {
+    let wide = json!({"host": "*.marathon.slave.mesos",
+        "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}});
+    let wide = object("DestinationRule", "wide", wide);
+    let exact = object("DestinationRule", "exact", json!({"host": "reviews"}));
+    let world = world_of(vec![reviews(1)], vec![wide.clone(), exact]);
+    assert_eq!(codes(&world), ["PH0363"]);
+    let open = rule("exact", json!({"tls": {"mode": "DISABLE"}}));
+    assert_eq!(
+        codes(&world_of(vec![reviews(1)], vec![wide, open])),
+        [""; 0]
+    );
+}

@@ -108,19 +108,20 @@ fn endpoints((name, port, mut list): (&'static str, u16, Vec<Endpoint>)) -> Even
 fn endpoint() -> impl Strategy<Value = Endpoint> {
     let health = select(&[Health::Healthy, Health::Degraded, Health::Unhealthy][..]);
     let label = select(&["v1", "v2"][..]);
-    (health, label, 0..4usize, 0..4u16, 1..3u32).prop_map(|(health, v, agent, n, weight)| {
-        Endpoint {
+    let place = policies::locality();
+    (health, label, 0..4usize, 0..4u16, 1..3u32, place).prop_map(
+        |(health, v, agent, n, weight, locality)| Endpoint {
             instance: InstanceId::from(""),
             labels: version(v),
-            locality: Locality::default(),
+            locality,
             weight,
             health,
             reach: match AGENTS.get(agent) {
                 Some(agent) => bridge(agent, 31_000 + n, &format!("172.17.0.{n}:9080")),
                 None => Reach::everywhere(at(&format!("10.9.9.{n}:80"))),
             },
-        }
-    })
+        },
+    )
 }
 
 fn named((name, value): (&'static str, Option<VirtualService>)) -> Event {
@@ -293,6 +294,7 @@ fn instance((at, there, dice): (usize, bool, u8)) -> Event {
         labels: version(["v1", "v2"][usize::from(dice) / 3 % 2]),
         agent: (dice < 250).then(|| ip(AGENTS[usize::from(dice) / 6 % 3])),
         address: Some(ip(&format!("172.17.0.{at}"))),
+        locality: policies::place(usize::from(dice) / 18 % 4),
         ..known
     };
     Event::Instance(at, there.then_some(instance))

@@ -4,7 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::locality::*;
+use model::tls::{ClientTls, MeshTls, OriginTls};
 use model::traffic_policy::*;
+use model::{Locality, LocalityBalance};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -31,11 +34,13 @@ fn block() -> impl Strategy<Value = PortPolicy> {
         prop::option::weighted(0.4, balancer()),
         prop::option::weighted(0.3, pool()),
         prop::option::weighted(0.3, outlier()),
+        prop::option::weighted(0.2, select(tls())),
     )
-        .prop_map(|(balancer, pool, outlier)| PortPolicy {
+        .prop_map(|(balancer, pool, outlier, tls)| PortPolicy {
             load_balancer: balancer.map(Arc::new),
             connection_pool: pool.map(Arc::new),
             outlier_detection: outlier.map(Arc::new),
+            tls: tls.map(Arc::new),
         })
 }
 
@@ -56,10 +61,58 @@ fn balancer() -> impl Strategy<Value = LoadBalancer> {
         // One that Envoy would refuse.
         Some(hash(HashKey::SourceIp, HashTable::Maglev { size: Some(4) })),
     ];
-    select(algorithms).prop_map(|algorithm| LoadBalancer {
+    let localities = prop::option::weighted(0.5, select(localities()));
+    (select(algorithms), localities).prop_map(|(algorithm, locality)| LoadBalancer {
         algorithm,
+        locality,
         ..LoadBalancer::default()
     })
+}
+
+fn localities() -> Vec<LocalityBalance> {
+    let part = |text: &str| Place::parse(text).unwrap();
+    let label = |label: &str, value: Option<&str>| Preference {
+        label: label.to_owned(),
+        value: value.map(str::to_owned),
+    };
+    vec![
+        LocalityBalance::Off,
+        LocalityBalance::Failover(vec![Failover {
+            from: "eu".into(),
+            to: "us".into(),
+        }]),
+        LocalityBalance::Distribute(vec![Distribution {
+            from: part("eu/*"),
+            to: vec![(part("eu"), 70), (part("us"), 30)],
+        }]),
+        LocalityBalance::Priority(vec![label("version", None)]),
+        LocalityBalance::Priority(vec![
+            label(ZONE_LABELS[0], None),
+            label("version", Some("v1")),
+        ]),
+    ]
+}
+
+/// Nowhere, or one of three places.
+pub(super) fn place(at: usize) -> Locality {
+    let (region, zone) = [("", ""), ("eu", "eu-1"), ("eu", "eu-2"), ("us", "us-1")][at];
+    Locality {
+        region: region.into(),
+        zone: zone.into(),
+        ..Locality::default()
+    }
+}
+
+pub(super) fn locality() -> impl Strategy<Value = Locality> {
+    (0..4usize).prop_map(place)
+}
+
+fn tls() -> Vec<ClientTls> {
+    vec![
+        ClientTls::Disable,
+        ClientTls::Mesh(MeshTls::default()),
+        ClientTls::Origin(OriginTls::default()),
+    ]
 }
 
 fn pool() -> impl Strategy<Value = ConnectionPool> {
