@@ -25,7 +25,7 @@ pub(crate) struct OutboundKey<'a> {
     pub(crate) speaks: Speaks,
     pub(crate) policy: &'a TrafficPolicy,
     /// The identities that its instances have in the mesh.
-    pub(crate) accounts: &'a [Arc<str>],
+    pub(crate) accounts: &'a [String],
     /// The rule that has the policy.
     pub(crate) rule: Option<&'a ObjectRef>,
 }

@@ -34,7 +34,7 @@ pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<
 }
 
 /// The identities that instances of a service have. Only mutual TLS asks.
-fn accounts(registry: &Registry, target: Target<'_>, policy: &TrafficPolicy) -> Vec<Arc<str>> {
+fn accounts(registry: &Registry, target: Target<'_>, policy: &TrafficPolicy) -> Vec<String> {
     let service = registry.world.services.get(target.host);
     let asks = matches!(policy.port.tls.as_deref(), Some(ClientTls::Mesh(_)));
     let Some(service) = service.filter(|_| asks) else {
@@ -45,7 +45,7 @@ fn accounts(registry: &Registry, target: Target<'_>, policy: &TrafficPolicy) -> 
         "spiffe://{trust_domain}/ns/{}/sa/default",
         service.namespace
     );
-    vec![account.into()]
+    vec![account]
 }
 
 /// Whether it matters where callers of a target are.
