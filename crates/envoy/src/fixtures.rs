@@ -1,8 +1,8 @@
 //! Small Worlds for tests, and compiled resources as JSON.
 
 pub(crate) mod extensions;
-pub(crate) mod rendered;
 pub(crate) mod policies;
+pub(crate) mod rendered;
 pub(crate) mod rich;
 pub(crate) mod routes;
 

@@ -15,8 +15,8 @@ use model::{
 
 use crate::cluster::Outbound;
 use crate::compile::PortServices;
-use crate::patch::{Filters, Patches};
 use crate::endpoint::Located;
+use crate::patch::{Filters, Patches};
 use crate::route::MeshRoutes;
 use crate::tls::{Secret, Secrets};
 

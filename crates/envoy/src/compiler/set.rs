@@ -8,8 +8,8 @@ use std::sync::Arc;
 use model::{Capture, Labels, Reporting};
 
 use crate::built::Built;
-use crate::patch::Patches;
 use crate::endpoint::Standpoint;
+use crate::patch::Patches;
 use crate::route::Source;
 use crate::{Kind, Resource};
 
