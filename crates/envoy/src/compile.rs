@@ -5,6 +5,7 @@ mod listeners;
 mod output;
 mod ports;
 pub(crate) mod router;
+mod served;
 pub(crate) mod services;
 pub(crate) mod sidecar;
 

@@ -29,6 +29,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use model::route::GatewayRef;
 use model::{Authentication, ChangeSet, Diagnostic, Gateway, ObjectRef, Proxy, Role, World};
 
 use crate::Kind;
@@ -68,6 +69,8 @@ struct Latest {
     gateways: Vec<Arc<Gateway>>,
     /// Policies that changed, as they were and as they are.
     authentication: Vec<Arc<Authentication>>,
+    /// Gateways whose connections are routed otherwise.
+    bound: BTreeSet<GatewayRef>,
     /// What routes asked of callers before.
     asked: Asked,
     /// What there was before of telemetry and patches.
@@ -109,6 +112,7 @@ impl Compiler {
             false => redo.touched(&touched),
         }
         self.latest = Latest {
+            bound: touched.bound(),
             ports: touched.listeners,
             gateways: touched.gateways,
             asked: Asked::of(&old),
@@ -195,7 +199,16 @@ impl Compiler {
         }
         match proxy.role {
             Role::Router => {
-                let mut gateways = self.latest.gateways.iter();
+                let world = &self.registry.world;
+                let bound = world.gateways.iter();
+                let bound = bound.filter(|gateway| {
+                    let (namespace, name) = (&gateway.object.namespace, &gateway.object.name);
+                    self.latest.bound.contains(&GatewayRef::Gateway {
+                        namespace: namespace.clone(),
+                        name: name.clone(),
+                    })
+                });
+                let mut gateways = self.latest.gateways.iter().chain(bound);
                 gateways.any(|gateway| gateway.selector.selects(&proxy.labels))
             }
             Role::Sidecar => {

@@ -20,6 +20,10 @@ pub mod code {
     pub const RESOURCE_REFUSED: &str = "PH0407";
     /// The address of an application is the one on which its proxy must listen.
     pub const APPLICATION_ADDRESS: &str = "PH0408";
+    /// A server of a gateway that no route applies to; its connections are closed.
+    pub const SERVER_WITHOUT_ROUTE: &str = "PH0420";
+    /// Two servers of a port have the same server name; the first keeps it.
+    pub const SERVER_NAME_TAKEN: &str = "PH0421";
 
     /// The value of a patch is not the message that it must be.
     pub const PATCH_UNREADABLE: &str = "PH0450";
@@ -38,6 +42,8 @@ pub mod code {
         APPLICATION_ADDRESS,
         PATCH_UNREADABLE,
         PATCH_DROPPED,
+        SERVER_WITHOUT_ROUTE,
+        SERVER_NAME_TAKEN,
     ];
 }
 

@@ -14,7 +14,7 @@ use model::reporting::{Collector, LogFormat};
 use model::route::{Share, VirtualService};
 use model::*;
 
-pub(crate) use rendered::render;
+pub(crate) use rendered::{Rendered, render};
 
 pub(crate) const DOMAIN: &str = "marathon.slave.mesos";
 pub(crate) const AGENT_A: &str = "10.0.1.91";
@@ -172,14 +172,21 @@ impl Draft {
     }
 
     /// A gateway for `istio: ingressgateway` that serves these ports for these hosts.
-    pub(crate) fn gateway(mut self, name: &str, servers: &[(u16, &str, &[&str])]) -> Draft {
-        let servers = servers.iter().enumerate();
+    pub(crate) fn gateway(mut self, name: &str, all: &[(u16, &str, &[&str])]) -> Draft {
+        let servers = all.iter().enumerate();
+        let first = |protocol: &str| all.iter().position(|(_, p, _)| *p == protocol);
         let server = |(position, (port, protocol, hosts)): (usize, &(u16, &str, &[&str]))| Server {
             position,
             port: *port,
-            name: (*protocol).into(),
+            // Names are unique, as routes are named after them.
+            name: match first(protocol) == Some(position) {
+                true => (*protocol).into(),
+                false => format!("{protocol}-{position}").into(),
+            },
             protocol: Protocol::parse(protocol).unwrap(),
             hosts: hosts.iter().map(|h| server_host(h)).collect(),
+            bind: None,
+            security: security(protocol),
         };
         self.gateways.push(Gateway {
             object: object("Gateway", name),
@@ -227,6 +234,30 @@ impl Draft {
             ..World::default()
         }
     }
+}
+
+/// What a server of a protocol does with TLS, if nothing else is said: HTTPS is terminated with files.
+fn security(protocol: &str) -> Security {
+    match protocol {
+        "https" => Security::Terminate(terminated("/etc/certs")),
+        "tls" => Security::Passthrough,
+        _ => Security::Plaintext,
+    }
+}
+
+/// `SIMPLE`, with files of a folder.
+pub(crate) fn terminated(folder: &str) -> Arc<model::tls::ServerTls> {
+    use model::tls::*;
+    let file = |name: &str| FilePath::parse(&format!("{folder}/{name}")).unwrap();
+    Arc::new(ServerTls {
+        identity: ServerIdentity::Files(vec![KeyPair {
+            chain: file("tls.crt"),
+            key: file("tls.key"),
+        }]),
+        clients: VerifyClient::Skip,
+        versions: Versions::default(),
+        ciphers: Vec::new(),
+    })
 }
 
 /// `example.com`, or `namespace/example.com`.

@@ -1,45 +1,17 @@
 //! Listeners: where connections come into a proxy.
 
+mod gateway;
 pub(crate) mod inbound;
 pub(crate) mod outbound;
 mod secured;
 pub(crate) mod virtual_;
 
+pub(crate) use gateway::{GatewayKey, Served, ServedTo, gateway};
+
 use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::{self, Handling};
 use crate::{message, pb};
-
-/// All that a gateway's listener depends on.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct GatewayKey<'a> {
-    pub(crate) address: SocketAddr,
-    /// The name of the routes.
-    pub(crate) routes: String,
-    pub(crate) grpc_web: bool,
-    pub(crate) handling: Handling<'a>,
-}
-
-/// A port on which a gateway takes HTTP from outside.
-pub(crate) fn gateway(key: &GatewayKey<'_>) -> pb::listener::Listener {
-    use crate::filter::{HttpKey, Routes, Side};
-    let name = crate::names::listener(key.address.ip(), key.address.port());
-    let filter = crate::filter::http(HttpKey {
-        side: Side::Gateway,
-        listener: &name,
-        routes: Routes::Discovered(key.routes.clone()),
-        grpc_web: key.grpc_web,
-        handling: key.handling,
-    });
-    let chain = chain(String::new(), None, filter);
-    listener(
-        name,
-        key.address,
-        pb::core::TrafficDirection::Outbound,
-        [chain],
-        key.handling,
-    )
-}
 
 fn listener(
     name: String,

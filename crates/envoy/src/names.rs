@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use model::{Cidr, Hostname};
+use model::{Cidr, Gateway, Hostname, Server};
 
 /// Where connections go that must go nowhere.
 pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
@@ -88,9 +88,25 @@ pub(crate) fn sidecar_routes(port: u16) -> String {
     port.to_string()
 }
 
-/// `http.80`
-pub(crate) fn gateway_routes(port: u16) -> String {
-    format!("http.{port}")
+/// `http.80`, and `http.80.10.0.0.1` where servers bind to an address.
+pub(crate) fn gateway_routes(port: u16, bound: Option<IpAddr>) -> String {
+    match bound {
+        None => format!("http.{port}"),
+        Some(address) => format!("http.{port}.{address}"),
+    }
+}
+
+/// `https.443.https-shop.gateway.default`: the port and its name, the gateway and its namespace.
+pub(crate) fn gateway_tls_routes(gateway: &Gateway, server: &Server) -> String {
+    let (port, name, object) = (server.port, &server.name, &gateway.object);
+    format!("https.{port}.{name}.{}.{}", object.name, object.namespace)
+}
+
+/// The port of routes of gateways.
+pub(crate) fn port_of_gateway_routes(name: &str) -> Option<u16> {
+    let rest = name.strip_prefix("http.").or(name.strip_prefix("https."))?;
+    let port = rest.split_once('.').map_or(rest, |(port, _)| port);
+    port.parse().ok()
 }
 
 /// `reviews.marathon.slave.mesos:9080`

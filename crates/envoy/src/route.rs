@@ -26,7 +26,7 @@ mod sidecar;
 mod virtual_services;
 mod written;
 
-pub(crate) use gateway::{GatewayPort, gateway};
+pub(crate) use gateway::{GatewayPort, gateway, meeting};
 pub(crate) use http::{Caller, Source};
 pub(crate) use sidecar::{SidecarKey, sidecar};
 pub(crate) use virtual_services::MeshRoutes;

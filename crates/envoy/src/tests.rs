@@ -13,6 +13,7 @@ mod patches;
 mod policies;
 mod quarantine;
 mod routes;
+mod servers;
 mod telemetry;
 pub(crate) mod validate;
 mod walkthrough;

@@ -76,6 +76,16 @@ pub const BAD_GATEWAY_REF: &str = "PH0321";
 pub const BAD_CONNECTION_MATCH: &str = "PH0380";
 /// A field of a tls or tcp route that has no effect.
 pub const CONNECTION_FIELD_IGNORED: &str = "PH0381";
+/// A server's TLS settings are missing, contradictory or not for its protocol.
+pub const SERVER_TLS: &str = "PH0382";
+/// A TLS mode that cannot be served.
+pub const TLS_MODE: &str = "PH0383";
+/// A TLS setting of a server that has no effect.
+pub const TLS_FIELD_IGNORED: &str = "PH0384";
+/// A field of a server that has no effect.
+pub const SERVER_FIELD_IGNORED: &str = "PH0385";
+/// Two servers of a gateway have the same name.
+pub const SERVER_NAME: &str = "PH0386";
 
 // --- Configuration: objects together ---
 
@@ -91,6 +101,12 @@ pub const UNKNOWN_HOST: &str = "PH0334";
 pub const UNKNOWN_SUBSET: &str = "PH0335";
 /// A virtual service names a gateway that does not exist.
 pub const UNKNOWN_GATEWAY: &str = "PH0336";
+/// Gateways have servers of which one hides the other.
+pub const GATEWAY_CONFLICT: &str = "PH0388";
+/// Two servers of a port present the same certificate.
+pub const SHARED_CERTIFICATE: &str = "PH0389";
+/// No workload that a gateway selects has the port of a server.
+pub const PORT_NOT_EXPOSED: &str = "PH0390";
 /// A gateway's selector selects no instance.
 pub const IDLE_GATEWAY: &str = "PH0337";
 

@@ -5,6 +5,7 @@
 
 mod authentication;
 mod edge;
+mod gateways;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -60,7 +61,7 @@ pub(crate) fn of_routes(ruling: &Ruling, world: &World) -> Vec<Diagnostic> {
 
 /// Gateways that no instance would serve.
 pub(crate) fn of_gateways(gateways: &[Placed<Gateway>], world: &World) -> Vec<Diagnostic> {
-    let mut all = Vec::new();
+    let mut all = gateways::together(gateways);
     for placed in gateways {
         let gateway = &placed.value;
         if world
@@ -68,6 +69,9 @@ pub(crate) fn of_gateways(gateways: &[Placed<Gateway>], world: &World) -> Vec<Di
             .values()
             .any(|i| gateway.selector.selects(&i.labels))
         {
+            let mut report = Report::new(gateway.object.clone(), placed.location.clone(), "");
+            gateways::exposed(gateway, world, &mut report);
+            all.extend(report.into_diagnostics());
             continue;
         }
         let selector: Vec<String> = gateway

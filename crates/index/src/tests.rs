@@ -14,6 +14,7 @@ mod policies;
 mod publish;
 mod routes;
 mod rows;
+mod servers;
 mod sources;
 mod traffic;
 mod workloads;

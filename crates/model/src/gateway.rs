@@ -1,7 +1,9 @@
 //! Gateways: which proxies listen for which hosts.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::tls::ServerTls;
 use crate::{Hostname, Labels, ObjectRef, Protocol};
 
 /// Listeners for the proxies that a selector selects.
@@ -22,7 +24,26 @@ pub struct Server {
     pub name: Arc<str>,
     pub protocol: Protocol,
     pub hosts: Vec<ServerHost>,
+    /// The address to listen on; `None` for the proxy's own choice.
+    pub bind: Option<IpAddr>,
+    pub security: Security,
 }
+
+/// What a server does with TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Security {
+    /// There is none.
+    Plaintext,
+    /// There is none, and requests are sent to where there is.
+    Redirect,
+    /// It is left to whoever is behind the gateway.
+    Passthrough,
+    Terminate(Arc<ServerTls>),
+}
+
+/// The folder on a gateway's machine with a folder for each credential: `tls.crt` and `tls.key`,
+/// and `ca.crt` if clients are checked.
+pub const CREDENTIALS: &str = "/etc/istio/credentials";
 
 /// A host that a server serves, and whose routes may bind to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

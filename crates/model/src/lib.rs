@@ -42,7 +42,7 @@ pub use destination_rule::{DestinationRule, Subset};
 pub use diagnostic::{Diagnostic, Location, ObjectRef, Severity};
 pub use endpoint::{Endpoint, Health, Locality, Reach};
 pub use envoy_filter::EnvoyFilter;
-pub use gateway::{Gateway, Server, ServerHost};
+pub use gateway::{Gateway, Security, Server, ServerHost};
 pub use header_value::{HeaderValue, HeaderValueError};
 pub use instance::{Instance, InstanceId, InstancePort};
 pub use labels::Labels;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::scalar;
+use super::{ServerTls, scalar};
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
@@ -15,20 +15,26 @@ pub struct Gateway {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Server {
+    /// For statistics of Istio's own proxy; nothing here depends on it.
+    pub name: String,
+    pub bind: String,
+    #[serde(alias = "default_endpoint")]
+    pub default_endpoint: String,
     pub port: Option<Port>,
     #[serde(deserialize_with = "scalar::list")]
     pub hosts: Vec<String>,
-    /// Not compiled yet; a TLS server must not be mistaken for a plaintext one.
-    pub tls: Option<serde_json::Value>,
+    pub tls: Option<ServerTls>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Port {
     #[serde(deserialize_with = "scalar::optional")]
     pub number: Option<u16>,
     pub name: String,
     pub protocol: String,
+    #[serde(alias = "target_port", deserialize_with = "scalar::optional")]
+    pub target_port: Option<u16>,
 }

@@ -1,30 +1,45 @@
 //! The proxy at the edge: a gateway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use model::{Capture, Diagnostic, Labels, Protocol, Proxy, World};
+use model::{Capture, Diagnostic, Labels, Protocol, Proxy, Security, World};
 
 use super::listeners::Listeners;
 use super::output::Output;
+use super::served::ServedChains;
 use crate::built::Built;
 use crate::filter::Handling;
-use crate::gateway::{self, Servers};
+use crate::gateway::{self, Bound, Layer, Servers};
 use crate::listener::{self, GatewayKey};
 use crate::names;
 use crate::registry::Registry;
 use crate::reporting::Told;
 use crate::route::{self, GatewayPort};
+use crate::tls::{OwnIdentity, Secrets};
 
 /// What a gateway shares with no other: its listeners, whose ports are those of its instance.
 pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
-    let world = &*registry.world;
-    let ports = merge(world, &proxy.labels, &mut output.diagnostics);
+    let ports = merge(&registry.world, &proxy.labels, &mut output.diagnostics);
     let mut listeners = Listeners::default();
-    let told = Told::of(world, proxy);
-    for (port, servers) in &ports {
-        let servers = (*port, servers);
-        add_listener(world, proxy, &told, servers, &mut listeners, output);
+    let mut secrets = Secrets::default();
+    let told = Told::of(&registry.world, proxy);
+    let gateway = Edge {
+        registry,
+        proxy,
+        handling: Handling::new(&registry.world.mesh, told.as_client()),
+        identity: OwnIdentity::new(&registry.world.mesh, &proxy.identity),
+    };
+    for (bound, servers) in &ports {
+        gateway.add_listener(*bound, servers, &mut listeners, output);
+        for (_, server) in servers {
+            if let Security::Terminate(tls) = &server.security {
+                secrets.add_server(tls);
+            }
+        }
+    }
+    for secret in &secrets.0 {
+        output.add(secret.build());
     }
 }
 
@@ -37,46 +52,104 @@ pub(crate) fn routes(
     buffer: &mut Vec<u8>,
 ) -> Vec<Built> {
     let ports = merge(&registry.world, labels, &mut Vec::new());
-    let wanted = ports.iter().filter(|(port, _)| wanted(**port));
-    let key = |port, servers| GatewayPort {
-        port,
-        servers,
-        virtual_services: &registry.world.virtual_services,
-        registry,
-        labels,
-        namespace,
-    };
-    wanted
-        .map(|(port, servers)| route::gateway(&key(*port, servers), buffer))
-        .collect()
+    let configurations = configurations(&ports, wanted);
+    let built = configurations.into_iter().map(|(name, port, servers)| {
+        let key = GatewayPort {
+            name,
+            port,
+            servers: &servers,
+            virtual_services: &registry.world.virtual_services,
+            registry,
+            labels,
+            namespace,
+        };
+        route::gateway(&key, buffer)
+    });
+    built.collect()
+}
+
+/// The names of these routes.
+pub(crate) fn route_names(
+    world: &World,
+    labels: &Labels,
+    wanted: impl Fn(u16) -> bool,
+) -> BTreeSet<String> {
+    let ports = merge(world, labels, &mut Vec::new());
+    let configurations = configurations(&ports, wanted).into_iter();
+    configurations.map(|(name, _, _)| name).collect()
+}
+
+/// Each route configuration with its port and its servers: one for all plaintext servers that
+/// share a listener, and one for each server that decrypts.
+fn configurations<'w>(
+    ports: &BTreeMap<Bound, Servers<'w>>,
+    wanted: impl Fn(u16) -> bool,
+) -> Vec<(String, u16, Servers<'w>)> {
+    let mut all = Vec::new();
+    for (bound, servers) in ports.iter().filter(|(bound, _)| wanted(bound.port)) {
+        match servers.first().map(|(_, server)| Layer::of(server)) {
+            Some(Layer::Http) => {
+                let name = names::gateway_routes(bound.port, bound.address);
+                all.push((name, bound.port, servers.clone()));
+            }
+            Some(Layer::Tls) => {
+                let decrypting = servers.iter().filter(|(_, server)| {
+                    let terminates = matches!(server.security, Security::Terminate(_));
+                    terminates && server.protocol == Protocol::Https
+                });
+                all.extend(decrypting.map(|(gateway, server)| {
+                    let name = names::gateway_tls_routes(gateway, server);
+                    (name, bound.port, vec![(*gateway, *server)])
+                }));
+            }
+            Some(Layer::Tcp) | None => {}
+        }
+    }
+    all
 }
 
 fn merge<'w>(
     world: &'w World,
     labels: &Labels,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<u16, Servers<'w>> {
+) -> BTreeMap<Bound, Servers<'w>> {
     let gateways = world.gateways.iter().map(|gateway| &**gateway);
     gateway::merge(gateways, labels, diagnostics)
 }
 
-fn add_listener(
-    world: &World,
-    proxy: &Proxy,
-    told: &Told,
-    (port, servers): (u16, &Servers<'_>),
-    listeners: &mut Listeners,
-    output: &mut Output,
-) {
-    let address = SocketAddr::new(address(proxy), target(proxy, port));
-    let key = GatewayKey {
-        address,
-        routes: names::gateway_routes(port),
-        grpc_web: servers.iter().any(|(_, s)| s.protocol == Protocol::GrpcWeb),
-        handling: Handling::new(&world.mesh, told.as_client()),
-    };
-    let object = servers.first().map(|(gateway, _)| gateway.object.clone());
-    listeners.add(address, object, output, || listener::gateway(&key));
+/// One gateway.
+struct Edge<'a> {
+    registry: &'a Registry,
+    proxy: &'a Proxy,
+    handling: Handling<'a>,
+    identity: OwnIdentity,
+}
+
+impl Edge<'_> {
+    fn add_listener(
+        &self,
+        bound: Bound,
+        servers: &Servers<'_>,
+        listeners: &mut Listeners,
+        output: &mut Output,
+    ) {
+        let (registry, proxy) = (self.registry, self.proxy);
+        let ip = bound.address.unwrap_or_else(|| address(proxy));
+        let address = SocketAddr::new(ip, target(proxy, bound.port));
+        let chains = ServedChains::new(registry, bound, proxy, &mut output.diagnostics).of(servers);
+        if chains.is_empty() {
+            return;
+        }
+        let key = GatewayKey {
+            address,
+            chains,
+            tls: servers.iter().any(|(_, s)| Layer::of(s) == Layer::Tls),
+            identity: self.identity.view(),
+            handling: self.handling,
+        };
+        let object = servers.first().map(|(gateway, _)| gateway.object.clone());
+        listeners.add(address, object, output, || listener::gateway(&key));
+    }
 }
 
 /// Where a gateway listens. Without interception it shares the machine with others, and takes its

@@ -57,8 +57,8 @@ fn maps(registry: &Registry, gateway: &Gateway, target: u16) -> bool {
 }
 
 fn of_routes(registry: &Registry, name: &str) -> BTreeSet<ObjectRef> {
-    match name.strip_prefix("http.") {
-        Some(port) => port.parse().map(|port| of_gateway_routes(registry, port)),
+    match names::port_of_gateway_routes(name) {
+        Some(port) => Ok(of_gateway_routes(registry, port)),
         None => name.parse().map(|port| {
             let used = registry.routes().on_port(port, registry);
             used.map(|service| service.object.clone()).collect()

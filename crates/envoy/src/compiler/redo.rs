@@ -172,10 +172,7 @@ impl<'a> Redo<'a> {
                 let ports = gateway_ports(self.old, self.new, labels, touched);
                 let wanted = |port| ports.contains(&port);
                 let built = router::routes(self.new, labels, namespace, wanted, self.buffer);
-                let mut stale: BTreeSet<String> = ports
-                    .iter()
-                    .map(|port| names::gateway_routes(*port))
-                    .collect();
+                let mut stale = router::route_names(&self.old.world, labels, wanted);
                 for built in built {
                     stale.remove(&*built.name);
                     self.sets.put(key, built);
@@ -269,8 +266,5 @@ fn gateway_ports(
     let servers = gateways
         .filter(|gateway| gateway.selector.selects(labels))
         .flat_map(|gateway| &gateway.servers);
-    servers
-        .filter(|server| server.protocol.is_http())
-        .map(|server| server.port)
-        .collect()
+    servers.map(|server| server.port).collect()
 }

@@ -53,6 +53,14 @@ impl Touched {
         touched
     }
 
+    /// The places of virtual services that route connections.
+    pub(super) fn bound(&self) -> BTreeSet<GatewayRef> {
+        let services = self.virtual_services.iter();
+        let routing =
+            services.filter(|service| !(service.tls.is_empty() && service.tcp.is_empty()));
+        routing.flat_map(|s| s.gateways.iter().cloned()).collect()
+    }
+
     /// The ports of the services, and the routes that lead to them.
     fn add_services(&mut self, registry: &Registry, changes: &ChangeSet) {
         let services = changes.services.iter();

@@ -184,8 +184,23 @@ fn answer() -> pb::route::Route {
 fn with_hosts(hosts: Vec<pb::route::VirtualHost>) -> BTreeMap<(Kind, String), Value> {
     let listener = crate::listener::gateway(&crate::listener::GatewayKey {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        routes: "80".into(),
-        grpc_web: false,
+        chains: vec![crate::listener::Served {
+            name: String::new(),
+            destination: None,
+            server_names: Vec::new(),
+            terminate: None,
+            to: crate::listener::ServedTo::Requests {
+                routes: "80".into(),
+                grpc_web: false,
+            },
+        }],
+        tls: false,
+        identity: crate::tls::Identity {
+            pair: "default",
+            root: "ROOTCA",
+            trust_domains: &[],
+            min: model::tls::TlsVersion::V1_2,
+        },
         handling: Handling::new(&Mesh::default(), None),
     });
     let routes = pb::route::RouteConfiguration {

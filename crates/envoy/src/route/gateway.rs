@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::route::{GatewayRef, VirtualService};
-use model::{Diagnostic, Gateway, Hostname, Labels, Server};
+use model::{Diagnostic, Gateway, Hostname, Labels, Security, Server};
 
 use super::domains::Domain;
 use super::http::{self, Caller, Place};
@@ -15,6 +15,7 @@ use crate::{Kind, names, pb, wire};
 
 /// All that the routes of a gateway's port depend on.
 pub(crate) struct GatewayPort<'a> {
+    pub(crate) name: String,
     /// The port of the servers, which can differ from the one that is bound.
     pub(crate) port: u16,
     /// The servers of this port, in order of precedence of their gateways.
@@ -30,6 +31,8 @@ pub(crate) struct GatewayPort<'a> {
 /// The routes of a host, from all virtual services that have it.
 #[derive(Default)]
 struct Routes {
+    /// Whether a server sends all requests for the host to where there is TLS.
+    redirected: bool,
     ordered: Vec<pb::route::Route>,
     /// The first route that takes every request. It comes last, whoever's it is, for otherwise one
     /// virtual service could hide the others.
@@ -39,13 +42,16 @@ struct Routes {
 pub(crate) fn gateway(key: &GatewayPort<'_>, buffer: &mut Vec<u8>) -> Built {
     let mut diagnostics = Vec::new();
     let hosts = hosts(key, &mut diagnostics);
-    let name = names::gateway_routes(key.port);
-    written::configuration(buffer, &name, |buffer| {
+    written::configuration(buffer, &key.name, |buffer| {
         for (host, routes) in &hosts {
             let name = names::virtual_host(host, key.port);
+            let routes_redirected = routes.redirected;
             written::virtual_host(buffer, &name, [&Domain::of(host)], |buffer| {
                 let routes = routes.ordered.iter().chain(&routes.takes_all);
                 routes.for_each(|route| written::route(buffer, route));
+                if routes_redirected {
+                    written::require_tls(buffer);
+                }
             });
         }
         if hosts.is_empty() {
@@ -54,7 +60,7 @@ pub(crate) fn gateway(key: &GatewayPort<'_>, buffer: &mut Vec<u8>) -> Built {
     });
     Built {
         diagnostics,
-        ..Built::sound(Kind::Route, name.into(), buffer)
+        ..Built::sound(Kind::Route, key.name.as_str().into(), buffer)
     }
 }
 
@@ -76,7 +82,36 @@ fn hosts(key: &GatewayPort<'_>, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<H
             hosts.entry(host).or_default().extend(routes);
         }
     }
+    // Where nothing is routed yet, requests are redirected all the same.
+    for host in redirected(key) {
+        hosts.entry(host).or_default();
+    }
+    for (host, routes) in &mut hosts {
+        routes.redirected = redirects(key, host);
+    }
     hosts
+}
+
+/// The hosts of servers that redirect.
+fn redirected(key: &GatewayPort<'_>) -> BTreeSet<Hostname> {
+    let servers = key.servers.iter().map(|(_, server)| server);
+    let redirecting = servers.filter(|server| server.security == Security::Redirect);
+    let hosts = redirecting.flat_map(|server| &server.hosts);
+    hosts.map(|open| open.host.clone()).collect()
+}
+
+/// Whether the server that names a host most specifically redirects; of equals, any.
+fn redirects(key: &GatewayPort<'_>, host: &Hostname) -> bool {
+    let open = key.servers.iter().flat_map(|(_, server)| {
+        let covering = server.hosts.iter().filter(|open| open.host.covers(host));
+        covering.map(move |open| {
+            (
+                open.host.specificity(),
+                server.security == Security::Redirect,
+            )
+        })
+    });
+    open.max().is_some_and(|(_, redirects)| redirects)
 }
 
 /// The hosts under which a virtual service is reached here, each with the gateways that let it:
@@ -91,21 +126,35 @@ fn bindings(
             namespace: gateway.object.namespace.clone(),
             name: gateway.object.name.clone(),
         };
-        if !service.gateways.contains(&reference) {
-            continue;
-        }
-        let open = server.hosts.iter().filter(|open| {
-            let namespace = open.namespace.as_ref();
-            namespace.is_none_or(|namespace| *namespace == service.object.namespace)
-        });
-        for open in open {
-            let meeting = service.hosts.iter().filter_map(|h| h.intersect(&open.host));
-            for host in meeting {
-                bindings.entry(host).or_default().insert(reference.clone());
-            }
+        for host in meeting(gateway, server, service) {
+            bindings.entry(host).or_default().insert(reference.clone());
         }
     }
     bindings
+}
+
+/// The hosts that a server and a virtual service have in common; none if the virtual service is not
+/// bound to the gateway, or the server not open for its namespace.
+pub(crate) fn meeting(
+    gateway: &Gateway,
+    server: &Server,
+    service: &VirtualService,
+) -> BTreeSet<Hostname> {
+    let bound = service.gateways.iter().any(|reference| match reference {
+        GatewayRef::Mesh => false,
+        GatewayRef::Gateway { namespace, name } => {
+            *namespace == gateway.object.namespace && *name == gateway.object.name
+        }
+    });
+    let open = server.hosts.iter().filter(|open| {
+        let namespace = open.namespace.as_ref();
+        bound && namespace.is_none_or(|namespace| *namespace == service.object.namespace)
+    });
+    let meeting = open.flat_map(|open| {
+        let hosts = service.hosts.iter();
+        hosts.filter_map(|host| host.intersect(&open.host))
+    });
+    meeting.collect()
 }
 
 /// Answers 404 to everything while no virtual service is bound.

@@ -34,6 +34,13 @@ static HOST: LazyLock<Box<[u8]>> = LazyLock::new(|| {
     })
 });
 
+static REQUIRE_TLS: LazyLock<Box<[u8]>> = LazyLock::new(|| {
+    wire::constant(&pb::route::VirtualHost {
+        require_tls: pb::route::virtual_host::TlsRequirementType::All.into(),
+        ..Default::default()
+    })
+});
+
 static DEFAULT: LazyLock<Alike> = LazyLock::new(Alike::new);
 
 /// The parts that default routes have in common.
@@ -87,6 +94,11 @@ pub(super) fn virtual_host<'a>(
         routes(buffer);
         buffer.extend_from_slice(&HOST);
     });
+}
+
+/// Sends all requests of a virtual host that are not TLS to where they are.
+pub(super) fn require_tls(buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(&REQUIRE_TLS);
 }
 
 pub(super) fn route(buffer: &mut Vec<u8>, route: &pb::route::Route) {

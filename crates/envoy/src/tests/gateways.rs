@@ -187,16 +187,6 @@ fn two_servers_cannot_be_bound_to_one_port() {
 }
 
 #[test]
-fn a_server_that_is_not_http_is_left_out_and_said_so() {
-    let servers: &[(u16, &str, &[&str])] = &[(80, "http", &["*"]), (443, "https", &["*"])];
-    let world = bookinfo().gateway("gw", servers).world();
-    let rendered = render(&world, &ingress(&[]));
-    assert_eq!(rendered.names(Kind::Listener), ["0.0.0.0_80"]);
-    assert_eq!(rendered.codes(), [code::SERVER_NOT_SERVED]);
-    assert_eq!(rendered.diagnostics[0].field, "spec.servers[1]");
-}
-
-#[test]
 fn a_gateway_has_the_clusters_of_all_services_and_none_of_a_sidecars() {
     let world = bookinfo().subsets("reviews", &["v1"]).world();
     let rendered = render(&world, &ingress(&[(80, 80, "http")]));

@@ -1,4 +1,9 @@
-//! `Gateway` to the plaintext HTTP servers that can be served today.
+//! `Gateway` to servers: ports, hosts, and what is done with TLS.
+
+mod tls;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use api::istio;
 use model::{Gateway, Labels, Protocol, Server, ServerHost};
@@ -15,18 +20,23 @@ pub(super) fn convert(
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Gateway> {
-    let servers: Vec<Server> = spec
-        .servers
-        .iter()
-        .enumerate()
-        .filter_map(|(i, server)| convert_server(i, server, context, report))
-        .collect();
+    let mut position_by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut servers = Vec::new();
+    for (i, server) in spec.servers.iter().enumerate() {
+        let name = server.port.as_ref().map_or("", |port| &port.name);
+        if let Some(first) = position_by_name.get(name).filter(|_| !name.is_empty()) {
+            name_taken(i, name, *first, report);
+            continue;
+        }
+        position_by_name.insert(name, i);
+        servers.extend(convert_server(i, server, context, report));
+    }
     if servers.is_empty() {
         report.refuse(
             codes::BAD_SERVER,
             "spec.servers",
             "there is no server that can be served",
-            "give the gateway a server with a port, the protocol HTTP and hosts",
+            "give the gateway a server with a port, a protocol and hosts",
         );
     }
     Some(Gateway {
@@ -55,49 +65,99 @@ fn convert_server(
             "set it to a number from 1 to 65535",
         );
     }
-    let has_tls = server.tls.as_ref().is_some_and(says_something);
-    if has_tls {
-        not_supported(format!("{at}.tls"), "TLS at a gateway", report);
-    }
+    without_effect(server, &port, &at, report);
+    let bind = bind(server, &at, report);
     let hosts = hosts(server, &at, context, report);
+    let protocol = protocol?;
+    let security = tls::security(protocol, server.tls.as_ref(), &at, report);
     Some(Server {
         position,
         port: number?,
-        name: port.name.as_str().into(),
-        protocol: protocol.filter(|_| !has_tls)?,
+        name: name(&port, position),
+        protocol,
         hosts: hosts?,
+        bind: bind?,
+        security: security?,
     })
 }
 
+/// Istio demands one. Names of routes have it in them, so each server needs one of its own.
+fn name(port: &istio::Port, position: usize) -> std::sync::Arc<str> {
+    match port.name.as_str() {
+        "" => format!("server-{position}").into(),
+        name => name.into(),
+    }
+}
+
+fn name_taken(position: usize, name: &str, first: usize, report: &mut Report) {
+    report.leave_out(
+        codes::SERVER_NAME,
+        format!("spec.servers[{position}].port.name"),
+        format!("spec.servers[{first}] has the name {name:?} already"),
+        LEFT_OUT,
+        "give each port of the object a name of its own",
+    );
+}
+
+fn without_effect(server: &istio::Server, port: &istio::Port, at: &str, report: &mut Report) {
+    let mut told = |field: &str, why: &str, remedy: &str| {
+        let field = format!("{at}.{field}");
+        let effect = "it is ignored, the rest of the server holds";
+        report.warn(codes::SERVER_FIELD_IGNORED, field, why, effect, remedy);
+    };
+    if port.target_port.is_some_and(|target| target != 0) {
+        let why = "Istio ignores targetPort; which port of a task is meant, Marathon knows";
+        told(
+            "port.targetPort",
+            why,
+            "map the port in the workload's definition",
+        );
+    }
+    if !server.default_endpoint.is_empty() {
+        let why = "Istio has never given defaultEndpoint an effect on gateways";
+        told(
+            "defaultEndpoint",
+            why,
+            "bind a virtual service to the gateway",
+        );
+    }
+}
+
+/// An address of the gateway's machine; `None` within for the proxy's own choice.
+fn bind(server: &istio::Server, at: &str, report: &mut Report) -> Option<Option<IpAddr>> {
+    if server.bind.is_empty() {
+        return Some(None);
+    }
+    if let Ok(address) = server.bind.parse() {
+        return Some(Some(address));
+    }
+    report.leave_out(
+        codes::BAD_SERVER,
+        format!("{at}.bind"),
+        format!(
+            "{:?} is not an IP address, and gateways bind to nothing else",
+            server.bind
+        ),
+        LEFT_OUT,
+        "name an address of the gateway's machine, or remove the field",
+    );
+    None
+}
+
 fn protocol(port: &istio::Port, at: &str, report: &mut Report) -> Option<Protocol> {
-    let field = format!("{at}.port.protocol");
     match Protocol::parse(&port.protocol) {
-        Some(protocol) if protocol.is_http() => Some(protocol),
-        Some(protocol) => {
-            not_supported(field, &format!("{protocol} at a gateway"), report);
-            None
-        }
-        None => {
+        Some(protocol) if protocol != Protocol::Udp => Some(protocol),
+        _ => {
             report.leave_out(
                 codes::BAD_SERVER,
-                field,
-                format!("{:?} is not a protocol", port.protocol),
+                format!("{at}.port.protocol"),
+                format!("{:?} is not a protocol that gateways serve", port.protocol),
                 LEFT_OUT,
-                "use HTTP, HTTP2, GRPC or GRPC-WEB",
+                "use HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO, REDIS or MYSQL",
             );
             None
         }
     }
-}
-
-fn not_supported(field: String, what: &str, report: &mut Report) {
-    report.leave_out(
-        codes::NOT_SUPPORTED,
-        field,
-        format!("{what} is not supported yet"),
-        LEFT_OUT,
-        "use the protocol HTTP without tls, or wait for a version that supports it",
-    );
 }
 
 /// All of a server's hosts, or none: a server must not serve less than it says.
@@ -145,13 +205,4 @@ fn parse_host(text: &str, context: &Context<'_>) -> Result<ServerHost, String> {
         namespace,
         host: names::parse_host(host, context)?,
     })
-}
-
-/// `tls: {}` and `httpsRedirect: false` change nothing.
-fn says_something(tls: &serde_json::Value) -> bool {
-    match tls {
-        serde_json::Value::Null | serde_json::Value::Bool(false) => false,
-        serde_json::Value::Object(fields) => fields.values().any(says_something),
-        _ => true,
-    }
 }

@@ -191,7 +191,7 @@ fn gateways_serve_what_they_can() {
         .iter()
         .map(|s| (s.position, s.port))
         .collect();
-    assert_eq!(served, [(0, 80), (7, 85)]);
+    assert_eq!(served, [(0, 80), (2, 81), (7, 85)]);
     let hosts: Vec<_> = gateway.servers[0]
         .hosts
         .iter()
@@ -217,11 +217,12 @@ fn gateways_serve_what_they_can() {
         [
             ("PH0304", "spec.servers[5].hosts"),
             ("PH0305", "spec.servers[6].hosts[0]"),
-            ("PH0307", "spec.servers[1].port.protocol"),
-            ("PH0307", "spec.servers[1].tls"),
-            ("PH0307", "spec.servers[2].tls"),
             ("PH0319", "spec.servers[3].port.number"),
             ("PH0319", "spec.servers[4].port.protocol"),
+            ("PH0382", "spec.servers[1].tls"),
+            ("PH0390", "spec.servers[0].port.number"),
+            ("PH0390", "spec.servers[2].port.number"),
+            ("PH0390", "spec.servers[7].port.number"),
         ]
     );
     let world = world_of(
@@ -272,7 +273,7 @@ fn references_that_lead_nowhere_are_told_and_heal() {
         "Gateway",
         "idle",
         json!({"selector": {"istio": "reviews"}, "servers": [
-            {"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["*"]}]}),
+            {"port": {"number": 9080, "protocol": "HTTP"}, "hosts": ["*"]}]}),
     ))));
     let world = published(&mut index).world;
     assert_eq!(codes(&world), ["PH0334", "PH0335", "PH0336", "PH0337"]);

@@ -36,6 +36,18 @@ const PORTS: &[(u16, &str)] = &[
     (15006, "tcp"),
     (53, "udp"),
 ];
+/// Some of which cannot be served beside others.
+const SERVERS: &[(u16, &str)] = &[
+    (80, "http"),
+    (8080, "grpc-web"),
+    (443, "https"),
+    (443, "https"),
+    (443, "tls"),
+    (443, "tcp"),
+    (9000, "tcp"),
+    (9000, "mongo"),
+];
+
 pub(super) fn event() -> impl Strategy<Value = Event> {
     let service = (
         prop::collection::vec(select(PORTS), 1..4),
@@ -234,20 +246,20 @@ fn placed((name, value): (&'static str, Option<Gateway>)) -> Event {
 }
 
 fn gateway() -> impl Strategy<Value = Gateway> {
-    let server = (
-        select(&[(80u16, "http"), (8080, "grpc-web"), (443, "https")][..]),
-        select(NAMES),
-    );
+    let server = (select(&SERVERS[..]), select(NAMES));
     let servers = prop::collection::vec(server, 1..3);
     let selector = select(&["", "v1", "v2"][..]);
-    (selector, servers).prop_map(|(selector, servers)| {
+    (selector, servers, any::<u8>()).prop_map(|(selector, servers, dice)| {
         let servers: Vec<_> = servers
             .iter()
             .map(|((port, protocol), host)| (*port, *protocol, [*host]))
             .collect();
         let servers: Vec<(u16, &str, &[&str])> =
             servers.iter().map(|(p, n, h)| (*p, *n, &h[..])).collect();
-        let draft = Draft::default().gateway("", &servers);
+        let mut draft = Draft::default().gateway("", &servers);
+        for server in &mut draft.gateways[0].servers {
+            vary(server, dice);
+        }
         Gateway {
             selector: if selector.is_empty() {
                 Labels::default()
@@ -257,6 +269,18 @@ fn gateway() -> impl Strategy<Value = Gateway> {
             ..draft.gateways[0].clone()
         }
     })
+}
+
+/// Now and then another address, or another thing done with TLS.
+fn vary(server: &mut Server, dice: u8) {
+    if dice.is_multiple_of(5) {
+        server.bind = Some(ip("10.0.0.7"));
+    }
+    server.security = match (server.security.clone(), dice % 3) {
+        (Security::Plaintext, 0) if server.protocol.is_http() => Security::Redirect,
+        (Security::Passthrough, 1) => Security::Terminate(terminated("/other")),
+        (same, _) => same,
+    };
 }
 
 fn mesh() -> impl Strategy<Value = Mesh> {
