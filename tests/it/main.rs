@@ -9,5 +9,6 @@ mod golden; // small objects, and what proxies get of them
 mod kube; // a real apiserver, kubectl, and answers to it
 mod layers; // who may depend on whom
 mod marathon; // the simulator, as curl and our client see it
+mod routing; // requests and answers for every routing feature
 mod sources; // directory and Marathon, against real files and sockets
 mod tidy; // rules about source files

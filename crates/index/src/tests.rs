@@ -3,6 +3,7 @@
 mod authentication;
 mod config;
 mod connections;
+mod delegates;
 mod docs;
 mod entries;
 mod fixtures;
