@@ -9,7 +9,8 @@ const LONGEST: usize = 1024;
 pub(crate) fn reason(finding: &Diagnostic) -> &'static str {
     match (finding.code, finding.severity) {
         ("PH0501", _) => "RejectedByEnvoy",
-        (code, _) if code.starts_with("PH033") => "Conflict",
+        // Two objects define a subset, an object or the routes of a host.
+        ("PH0331" | "PH0332" | "PH0333", _) => "Conflict",
         (_, Severity::Error) => "Refused",
         (_, Severity::Warning) => "Ignored",
     }

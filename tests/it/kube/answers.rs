@@ -175,15 +175,12 @@ async fn definitions_that_are_missing_are_installed_and_others_stay_as_they_are(
         )
         .await;
     let mut replica = replica(&server).await;
-    server.serves("servicerolebindings.rbac.istio.io").await;
-    let definitions = server
-        .send(
-            Method::GET,
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-            None,
-        )
-        .await;
-    assert_eq!(definitions["items"].as_array().unwrap().len(), 20);
+    let all = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    eventually("all definitions", async || {
+        let found = server.send(Method::GET, all, None).await;
+        found["items"].as_array().unwrap().len() == 20
+    })
+    .await;
     let kept = server.send(Method::GET, one, None).await;
     assert_eq!(kept["spec"]["names"]["shortNames"], json!(["mine"]));
     replica.stop().await;

@@ -223,9 +223,10 @@ impl Chorus {
     /// The first failure in words; what follows from it need not be told.
     fn failure(&self) -> Option<String> {
         let (part, failure) = self.failing.first_key_value()?;
+        // A server that is away is away for all kinds: which noticed first is no news.
         let of = match part {
-            Part::Kind(kind) => format!("{kind}: "),
-            Part::Server | Part::Catalog => String::new(),
+            Part::Kind(kind) if !failure.is_away() => format!("{kind}: "),
+            Part::Kind(_) | Part::Server | Part::Catalog => String::new(),
         };
         Some(match failure.remedy() {
             "" => format!("{of}{failure}"),

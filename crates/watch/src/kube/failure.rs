@@ -38,7 +38,7 @@ impl Failure {
     pub(super) fn refused(url: &str, code: u16, why: impl Into<String>) -> Failure {
         match code {
             // Overloaded, shutting down, or without its etcd: another may do better.
-            429 | 500.. => Failure::away(url, format!("{code} {}", why.into())),
+            429 | 500.. => Failure::away(url, format!("{code} {}", shortened(&why.into()))),
             _ => Failure::Refused {
                 url: url.to_owned(),
                 code,
@@ -109,6 +109,15 @@ impl Failure {
     }
 }
 
+/// Of a page of checks, those that failed.
+fn shortened(why: &str) -> String {
+    let failed: Vec<&str> = why.lines().filter(|line| line.starts_with("[-]")).collect();
+    match failed.as_slice() {
+        [] => why.lines().next().unwrap_or_default().to_owned(),
+        failed => failed.join(", "),
+    }
+}
+
 /// An error with its causes, each told once.
 fn causes(error: &Error) -> String {
     let mut source = error.source();
@@ -127,6 +136,16 @@ fn causes(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_checks_only_those_that_failed_are_told() {
+        let page = "[+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\nreadyz check failed";
+        let failure = Failure::refused("u", 500, page);
+        assert_eq!(
+            failure.to_string(),
+            "u is away: 500 [-]etcd failed: reason withheld"
+        );
+    }
 
     #[test]
     fn a_server_that_cannot_is_away_and_one_that_will_not_has_refused() {
