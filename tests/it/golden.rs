@@ -5,11 +5,13 @@
 //!                 └─► expectation ──────── compare ──────────────────────┘
 //! ```
 
+mod accept; // what all cases give, as Envoy sees it
 mod case; // one file
 mod compare; // `is` and `has`
+mod live; // one Envoy takes all cases one after another
 mod update; // rewrites a file, if asked
 mod view; // paths into a resource
-mod world; // the mesh that every case lives in
+pub(crate) mod world; // the mesh that every case lives in
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +24,7 @@ fn root() -> PathBuf {
 }
 
 /// All files below `tests/golden/<chapter>/`, in order.
-fn files() -> Vec<PathBuf> {
+pub(crate) fn files() -> Vec<PathBuf> {
     let below = |dir: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(dir).unwrap();
         let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -10,6 +10,7 @@
 //! the beginning differs. Nothing runs yet, so definitions of apps and pods are given instances:
 //! made up, and the same ones every time.
 
+mod assume;
 mod placement;
 mod study;
 

@@ -11,6 +11,8 @@ use index::{Claim, Index, Settings, Unidentified};
 use model::{Diagnostic, Instance, Mesh, Proxy, World};
 use serde_json::{Map, Value};
 
+use crate::assume;
+
 /// What is to be studied.
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -40,6 +42,28 @@ impl Draft {
         let (objects, problems) = watch::directory::read(files);
         self.objects.extend(objects);
         self.problems.extend(problems);
+    }
+
+    /// Takes as given what the objects name, for want of workloads.
+    pub fn assume(&mut self) {
+        self.workloads = assume::workloads(&self.objects, &self.mesh.domain);
+    }
+
+    /// What is wrong with each object by itself.
+    pub fn validate(self) -> Vec<Diagnostic> {
+        let (mesh, _) = index::mesh(&self.mesh_config, self.mesh.clone());
+        let validated = self.objects.iter();
+        let mut all: Vec<Diagnostic> = validated
+            .flat_map(|object| index::validate(object, &mesh))
+            .collect();
+        let draft = Draft {
+            objects: Vec::new(),
+            workloads: Vec::new(),
+            ..self
+        };
+        all.extend(draft.study().diagnostics());
+        all.sort();
+        all
     }
 
     pub fn study(self) -> Study {
@@ -109,6 +133,15 @@ impl Study {
     pub fn nodes(&self) -> impl Iterator<Item = (&Arc<Instance>, String)> {
         let instances = self.world.instances.values();
         instances.map(|instance| (instance, self.node_id(self.role(instance), instance)))
+    }
+
+    /// The node id of the first instance of a workload: `/reviews`, or without the slash.
+    pub fn node_of(&self, workload: &str) -> Option<String> {
+        let wanted = workload.trim_matches('/');
+        let mut nodes = self.nodes();
+        nodes
+            .find(|(instance, _)| instance.workload.trim_matches('/') == wanted)
+            .map(|(_, node)| node)
     }
 
     /// Everything that there is to say: of the objects, and of what is left out for any proxy.

@@ -1,5 +1,6 @@
 //! The one binary, `pilothouse`, and its subcommands.
 
+mod inspect;
 mod marathon_sim;
 
 use std::process::ExitCode;
@@ -24,16 +25,25 @@ enum Command {
     Rig(rig::Args),
     /// Pretend to be a Marathon with agents: REST, events, failovers, faults.
     MarathonSim(Box<marathon_sim::Args>),
+    Analyze(inspect::Analyze),
+    Validate(inspect::Validate),
+    Translate(inspect::Translate),
 }
 
 fn main() -> ExitCode {
     let (line, dropped) = pilot::strip_legacy_flags(std::env::args());
-    let command = Cli::parse_from(line).command;
+    let command = match Cli::try_parse_from(&line) {
+        Ok(cli) => cli.command,
+        Err(error) => return misused(&line, &error),
+    };
     let result = match command {
         Command::Discovery(args) => discovery(*args, &dropped),
         Command::Demo(args) => demo::main(args),
         Command::Rig(args) => rig::main(args),
         Command::MarathonSim(args) => marathon_sim::main(&args),
+        Command::Analyze(args) => Ok(inspect::analyze(&args)),
+        Command::Validate(args) => Ok(inspect::validate(&args)),
+        Command::Translate(args) => Ok(inspect::translate(&args)),
     };
     match result {
         Ok(code) => code,
@@ -41,6 +51,17 @@ fn main() -> ExitCode {
             eprintln!("pilothouse: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Help is no error; commands that scripts run have a code of their own for misuse.
+fn misused(line: &[String], error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    let is_inspect = |name: &String| inspect::NAMES.contains(&name.as_str());
+    match (error.use_stderr(), line.get(1).is_some_and(is_inspect)) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, true) => ExitCode::from(inspect::USAGE),
+        (true, false) => ExitCode::from(2),
     }
 }
 

@@ -63,6 +63,11 @@ struct Entry {
 /// arrival must not count, or two replicas that read the same objects would disagree.
 type Precedence<'a> = (bool, Option<Timestamp>, &'a str, &'a str);
 
+/// What is wrong with an object by itself, without any other beside it.
+pub fn validate(object: &Object, mesh: &Mesh) -> Vec<Diagnostic> {
+    object::read(object, mesh, false).diagnostics
+}
+
 // === impl Config ===
 
 impl Config {

@@ -41,6 +41,7 @@ use findings::RuleFindings;
 use ruling::Ruling;
 use workloads::Workloads;
 
+pub use config::validate;
 pub use identify::{Claim, Unidentified, identify};
 pub use mesh::mesh;
 

@@ -12,7 +12,7 @@
 //!
 //! Everything that is created has the rig's prefix in its name, so that [`remove`] finds it all.
 
-mod certs;
+pub mod certs;
 mod cluster;
 mod command;
 mod container;

@@ -6,13 +6,7 @@ use serde_json::{Map, Value};
 
 /// The standard workloads and these, with the objects of these files, under this mesh config.
 pub(crate) fn study(mesh_config: &Value, workloads: &[Value], files: &[(&str, &str)]) -> Study {
-    let mut placement = Placement::default();
-    placement.add(&standard()).unwrap();
-    for workload in workloads {
-        placement
-            .add(workload)
-            .unwrap_or_else(|why| panic!("workloads: {why}"));
-    }
+    let placement = placed(workloads);
     let mut draft = Draft {
         mesh_config: mesh_config.clone(),
         workloads: placement.workloads(),
@@ -20,6 +14,21 @@ pub(crate) fn study(mesh_config: &Value, workloads: &[Value], files: &[(&str, &s
     };
     draft.read(files.iter().copied());
     draft.study()
+}
+
+/// The standard workloads.
+pub(crate) fn workloads() -> Vec<api::marathon::Workload> {
+    placed(&[]).workloads()
+}
+
+fn placed(more: &[Value]) -> Placement {
+    let mut placement = Placement::default();
+    placement.add(&standard()).unwrap();
+    for workload in more {
+        let added = placement.add(workload);
+        added.unwrap_or_else(|why| panic!("workloads: {why}"));
+    }
+    placement
 }
 
 fn standard() -> Value {

@@ -83,6 +83,10 @@ impl Visitor for Limits {
 
     fn visit_pre(&mut self, ast: &Ast) -> Result<(), String> {
         match ast {
+            // RE2 takes no operator on an operator: `a**`, `a+*`, `a{2}{3}`.
+            Ast::Repetition(outer) if matches!(*outer.ast, Ast::Repetition(_)) => {
+                Err("it repeats a repetition; RE2 wants a group around the inner one".to_owned())
+            }
             Ast::Repetition(repetition) => check_repetition(&repetition.op.kind),
             Ast::Flags(set) => check_flags(&set.flags.items),
             Ast::Group(group) => match &group.kind {
@@ -139,6 +143,9 @@ mod tests {
             r"(a)\1",
             "(?x)a b",
             "a{1001}",
+            "a**",
+            "a+*b",
+            "a{2}{3}",
             &"a".repeat(1025),
         ] {
             assert!(check(pattern).is_err(), "{pattern:?}");
@@ -152,6 +159,7 @@ mod tests {
             ("^(.*?;)?(user=jason)(;.*)?$", Some(3)),
             (r"/api/v\d+/(?:a|b)", Some(0)),
             ("(?i)chrome", Some(0)),
+            ("(a*)*b+?", Some(1)),
             ("/items/{id}", None),
             ("(?P<n>x){2,1000}", Some(1)),
         ] {
