@@ -20,6 +20,20 @@ fn read() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("Gateway", trace::fields::<istio::Gateway>()),
         ("VirtualService", trace::fields::<istio::VirtualService>()),
         ("DestinationRule", trace::fields::<istio::DestinationRule>()),
+        ("ServiceEntry", trace::fields::<istio::ServiceEntry>()),
+        ("WorkloadEntry", trace::fields::<istio::WorkloadEntry>()),
+        ("Sidecar", trace::fields::<istio::Sidecar>()),
+        (
+            "EnvoyFilter",
+            trace::fields::<istio::envoy_filter::EnvoyFilter>(),
+        ),
+        ("Telemetry", trace::fields::<istio::telemetry::Telemetry>()),
+        ("Policy", trace::fields::<istio::Policy>()),
+        ("MeshPolicy", trace::fields::<istio::Policy>()),
+        (
+            "PeerAuthentication",
+            trace::fields::<istio::PeerAuthentication>(),
+        ),
     ])
 }
 

@@ -59,7 +59,7 @@ impl xds::Proxies for Stage {
 struct Scene {
     name: String,
     snapshot: Arc<Snapshot>,
-    /// How many names of each kind Envoy will subscribe to.
+    /// How many names of each kind Envoy will subscribe to at least.
     routes: usize,
     endpoints: usize,
 }
@@ -112,7 +112,8 @@ impl Scene {
         };
         let named = |kind: Kind, count: usize| match status.kinds.get(&kind) {
             None => count == 0,
-            Some(kind) => kind.subscribed == count && kind.is_synced(),
+            // Listeners that are being drained hold on to what they had.
+            Some(kind) => kind.subscribed >= count && kind.is_synced(),
         };
         whole(Kind::Cluster)
             && whole(Kind::Listener)
