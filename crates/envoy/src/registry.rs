@@ -17,7 +17,7 @@ use crate::cluster::Outbound;
 use crate::compile::PortServices;
 use crate::endpoint::Located;
 use crate::patch::{Filters, Patches};
-use crate::route::MeshRoutes;
+use crate::route::{Alike, MeshRoutes};
 use crate::tls::{Secret, Secrets};
 
 /// A World, indexed.
@@ -32,6 +32,7 @@ pub(crate) struct Registry {
     secrets: Arc<Secrets>,
     pub(crate) clusters: Arc<Outbound>,
     filters: Arc<Filters>,
+    pub(crate) default_routes: Arc<Alike>,
 }
 
 /// The services, by what else than their own name they are found by.
@@ -76,6 +77,7 @@ impl Registry {
             secrets: Arc::new(Secrets::of(&world)),
             clusters: Arc::new(Outbound::new(connect_timeout(&world))),
             filters: Arc::new(Filters::new(&world, None)),
+            default_routes: Arc::new(Alike::new(&world.mesh)),
             world,
         };
         registry.routes = Arc::new(MeshRoutes::new(&registry));

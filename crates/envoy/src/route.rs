@@ -30,6 +30,7 @@ pub(crate) use gateway::{GatewayPort, gateway, meeting};
 pub(crate) use http::{Caller, Source};
 pub(crate) use sidecar::{SidecarKey, sidecar};
 pub(crate) use virtual_services::MeshRoutes;
+pub(crate) use written::Alike;
 
 use std::time::Duration;
 

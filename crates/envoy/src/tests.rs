@@ -6,6 +6,7 @@ mod clusters;
 mod connections;
 mod determinism;
 mod gateways;
+mod headers;
 mod hosts;
 mod listeners;
 mod matches;

@@ -35,6 +35,7 @@ use crate::report::Report;
 use crate::ruling::Ruling;
 
 pub(crate) use object::Item;
+pub(crate) use virtual_service::is_retry_condition;
 
 /// All objects of all sources.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ use model::{
 use serde_json::Value;
 
 use crate::codes;
+use crate::config::is_retry_condition;
 use crate::report::Report;
 
 const DEFAULT_STAYS: &str = "the default stays in force";
@@ -30,6 +31,7 @@ pub fn mesh(document: &Value, mut mesh: Mesh) -> (Mesh, Vec<Diagnostic>) {
     };
     let mut report = Report::new(object, None, "the mesh config has no effect");
     if let Some(config) = decoded(document, &mut report) {
+        without_effect(&config, &mut report);
         traffic(&config, &mut mesh, &mut report);
         security(&config, &mut mesh, &mut report);
         exports(config.clone(), &mut mesh);
@@ -132,15 +134,63 @@ fn traffic(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {
     if let Some(on) = config.enable_envoy_filter {
         mesh.envoy_filters = on;
     }
-    mesh.default_retries = config.default_http_retry_policy.as_ref().map(retries);
+    if let Some(policy) = &config.default_http_retry_policy {
+        mesh.default_retries = retries(policy, report);
+    }
 }
 
-fn retries(policy: &mesh_config::RetryPolicy) -> Retries {
-    Retries {
+fn retries(policy: &mesh_config::RetryPolicy, report: &mut Report) -> Option<Retries> {
+    let retry_on = policy.retry_on.as_deref().unwrap_or_default();
+    let mut tokens = retry_on.split(',').map(str::trim);
+    if let Some(unknown) = tokens.find(|token| !token.is_empty() && !is_retry_condition(token)) {
+        let why = format!("{unknown:?} is not a condition for retries");
+        let field = "defaultHttpRetryPolicy.retryOn";
+        refuse(
+            report,
+            field,
+            why,
+            "use status codes and Envoy's conditions",
+        );
+        return None;
+    }
+    Some(Retries {
         attempts: policy.attempts.unwrap_or_default(),
         per_try_timeout: policy.per_try_timeout,
-        retry_on: policy.retry_on.clone().filter(|on| !on.is_empty()),
+        retry_on: (!retry_on.is_empty()).then(|| retry_on.to_owned()),
         ..Retries::default()
+    })
+}
+
+/// Knobs that are understood, and not in force.
+fn without_effect(config: &MeshConfig, report: &mut Report) {
+    let locality = config.locality_lb_setting.as_ref().and_then(|s| s.enabled);
+    let detection = config.protocol_detection_timeout;
+    let cases = [
+        (
+            config.enable_auto_mtls == Some(true),
+            "enableAutoMtls",
+            "clients use mutual TLS where a destination rule says so, as in Istio 1.0",
+        ),
+        (
+            config.h2_upgrade_policy.as_deref() == Some("UPGRADE"),
+            "h2UpgradePolicy",
+            "HTTP/1.1 stays so unless a destination rule upgrades it",
+        ),
+        (
+            detection.is_some_and(|timeout| !timeout.is_zero()),
+            "protocolDetectionTimeout",
+            "ports have the protocol that they declare, and nothing is detected",
+        ),
+        (
+            locality == Some(false),
+            "localityLbSetting.enabled",
+            "localities count where a destination rule says so",
+        ),
+    ];
+    for (_, field, why) in cases.into_iter().filter(|(set, _, _)| *set) {
+        let effect = "the field has no effect; the rest of the mesh config has";
+        let remedy = "use destination rules, or remove the field";
+        report.warn(codes::MESH_FIELD_IGNORED, field, why, effect, remedy);
     }
 }
 

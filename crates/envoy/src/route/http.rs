@@ -104,7 +104,7 @@ fn build(
         let (host, port) = registry.resolve(to, place.port);
         (host.clone(), port)
     };
-    let retry = retry::build(rule.retries.as_ref());
+    let retry = retry::build(rule.retries.as_ref(), &registry.world.mesh);
     let built = action::build(rule, retry.policy, &resolve, place.port)?;
     let condition_message = condition.map_or_else(super::any_path, matcher::build);
     let path = path(&condition_message);

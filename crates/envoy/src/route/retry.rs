@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use model::Mesh;
 use model::route::Retries;
 use pb::route::retry_policy::{
     RetryBackOff, RetryHostPredicate, RetryPriority, retry_host_predicate, retry_priority,
@@ -47,8 +48,9 @@ pub(super) struct Policy {
     pub(super) unknown: Vec<String>,
 }
 
-pub(super) fn build(retries: Option<&Retries>) -> Policy {
-    let Some(retries) = retries else {
+/// What a route says, else what the mesh does.
+pub(super) fn build(retries: Option<&Retries>, mesh: &Mesh) -> Policy {
+    let Some(retries) = retries.or(mesh.default_retries.as_ref()) else {
         return Policy {
             policy: Some(policy(DEFAULT_ATTEMPTS, DEFAULT_CONDITIONS.to_owned())),
             unknown: Vec::new(),
@@ -79,8 +81,8 @@ pub(super) fn build(retries: Option<&Retries>) -> Policy {
 }
 
 /// The policy of routes that no virtual service describes.
-pub(super) fn default() -> pb::route::RetryPolicy {
-    policy(DEFAULT_ATTEMPTS, DEFAULT_CONDITIONS.to_owned())
+pub(super) fn default(mesh: &Mesh) -> Option<pb::route::RetryPolicy> {
+    build(None, mesh).policy
 }
 
 /// Not the endpoint that failed before.
@@ -161,7 +163,10 @@ mod tests {
 
     #[test]
     fn status_codes_are_taken_out_of_the_list() {
-        let built = build(Some(&retries(3, Some("gateway-error, 503,5xxx,429"))));
+        let built = build(Some(
+            &retries(3, Some("gateway-error, 503,5xxx,429")),
+            &Mesh::default(),
+        ));
         let policy = built.policy.unwrap();
         assert_eq!(policy.retry_on, "gateway-error,retriable-status-codes");
         assert_eq!(policy.retriable_status_codes, [503, 429]);
@@ -172,12 +177,19 @@ mod tests {
 
     #[test]
     fn no_attempts_are_no_retries_and_nothing_is_the_default() {
-        assert!(build(Some(&retries(0, None))).policy.is_none());
-        let policy = build(None).policy.unwrap();
+        assert!(
+            build(Some(&retries(0, None)), &Mesh::default())
+                .policy
+                .is_none()
+        );
+        let policy = build(None, &Mesh::default()).policy.unwrap();
         assert_eq!(policy.retry_on, DEFAULT_CONDITIONS);
         assert_eq!(policy.num_retries.unwrap().value, 2);
         assert_eq!(
-            build(Some(&retries(2, None))).policy.unwrap().retry_on,
+            build(Some(&retries(2, None)), &Mesh::default())
+                .policy
+                .unwrap()
+                .retry_on,
             DEFAULT_CONDITIONS
         );
     }

@@ -157,7 +157,8 @@ fn routes(
         // Without a virtual service, everything goes to all endpoints.
         let cluster = names::outbound_cluster(key.port, None, host.name);
         let operation = names::default_operation(&host.title);
-        return written::default_route(buffer, &cluster, &operation);
+        let alike = &key.registry.default_routes;
+        return written::default_route(buffer, alike, &cluster, &operation);
     };
     let place = Place {
         gateways: &[&GatewayRef::Mesh],

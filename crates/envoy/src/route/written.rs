@@ -6,6 +6,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use model::Mesh;
+
 use super::domains::Domain;
 use super::{any_path, retry};
 use crate::canonical;
@@ -41,10 +43,9 @@ static REQUIRE_TLS: LazyLock<Box<[u8]>> = LazyLock::new(|| {
     })
 });
 
-static DEFAULT: LazyLock<Alike> = LazyLock::new(Alike::new);
-
-/// The parts that default routes have in common.
-struct Alike {
+/// The parts that default routes have in common, under one mesh.
+#[derive(Debug)]
+pub(crate) struct Alike {
     condition: Box<[u8]>,
     /// What follows the name of the cluster.
     action: Box<[u8]>,
@@ -52,7 +53,7 @@ struct Alike {
 }
 
 impl Alike {
-    fn new() -> Alike {
+    pub(crate) fn new(mesh: &Mesh) -> Alike {
         Alike {
             condition: wire::constant(&pb::route::Route {
                 r#match: Some(any_path()),
@@ -60,7 +61,7 @@ impl Alike {
             }),
             action: wire::constant(&pb::route::RouteAction {
                 timeout: Some(message::duration(Duration::ZERO)),
-                retry_policy: Some(retry::default()),
+                retry_policy: retry::default(mesh),
                 ..Default::default()
             }),
             name: wire::constant(&pb::route::Route {
@@ -106,8 +107,7 @@ pub(super) fn route(buffer: &mut Vec<u8>, route: &pb::route::Route) {
 }
 
 /// Every request to one cluster.
-pub(super) fn default_route(buffer: &mut Vec<u8>, cluster: &str, operation: &str) {
-    let alike = &*DEFAULT;
+pub(super) fn default_route(buffer: &mut Vec<u8>, alike: &Alike, cluster: &str, operation: &str) {
     wire::message(buffer, 3, |buffer| {
         buffer.extend_from_slice(&alike.condition);
         wire::message(buffer, 2, |buffer| {

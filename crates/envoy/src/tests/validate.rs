@@ -15,7 +15,7 @@ use crate::fixtures::rich::{proxies, rich};
 use crate::fixtures::*;
 
 /// `$ENVOY`, or where `make envoy` puts it.
-fn envoy() -> PathBuf {
+pub(super) fn envoy() -> PathBuf {
     let cached = || {
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
         let cache = std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from);

@@ -12,6 +12,9 @@ mod matches;
 mod mirror;
 mod outline;
 mod retries;
+
+pub(crate) use retries::is_condition as is_retry_condition;
+
 mod rewrite;
 mod share;
 

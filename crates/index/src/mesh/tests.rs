@@ -46,8 +46,8 @@ fn every_knob_of_traffic_turns() {
         "inboundTrafficPolicy": {"mode": "LOCALHOST"},
         "pathNormalization": {"normalization": "MERGE_SLASHES"},
         "proxyListenPort": 16001, "proxyInboundListenPort": 16006,
-        "dnsRefreshRate": "5s", "protocolDetectionTimeout": "100ms",
-        "localityLbSetting": {"enabled": false},
+        "dnsRefreshRate": "5s", "protocolDetectionTimeout": "0s",
+        "localityLbSetting": {"enabled": true},
         "defaultHttpRetryPolicy": {"attempts": 5, "perTryTimeout": "1s", "retryOn": "5xx"},
         "defaultServiceExportTo": ["."],
     }));
@@ -56,8 +56,6 @@ fn every_knob_of_traffic_turns() {
     assert_eq!(mesh.path_normalization, PathNormalization::MergeSlashes);
     assert_eq!((mesh.outbound_port, mesh.inbound_port), (16001, 16006));
     assert_eq!(mesh.dns_refresh, Duration::from_secs(5));
-    assert_eq!(mesh.detection_timeout, Duration::from_millis(100));
-    assert!(!mesh.locality_lb);
     assert_eq!(mesh.default_retries.unwrap().attempts, 5);
     assert_eq!(mesh.default_exports.services, [".".into()]);
     assert_eq!(mesh.default_exports.virtual_services, ["*".into()]);
@@ -66,11 +64,11 @@ fn every_knob_of_traffic_turns() {
 #[test]
 fn every_knob_of_security_turns() {
     let mesh = good(json!({
-        "enableAutoMtls": true, "authPolicy": "MUTUAL_TLS", "rootNamespace": "root",
-        "trustDomain": "shop", "h2UpgradePolicy": "UPGRADE",
+        "enableAutoMtls": false, "authPolicy": "MUTUAL_TLS", "rootNamespace": "root",
+        "trustDomain": "shop", "h2UpgradePolicy": "DO_NOT_UPGRADE",
         "meshMTLS": {"minProtocolVersion": "TLSV1_3"},
     }));
-    assert!(mesh.auto_mtls && mesh.upgrade_h2);
+    assert!(!mesh.auto_mtls && !mesh.upgrade_h2);
     assert_eq!(mesh.auth_policy, AuthPolicy::MutualTls);
     assert_eq!(
         (&*mesh.root_namespace, &*mesh.trust_domain),
@@ -198,4 +196,24 @@ fn providers_are_zipkin_or_a_file() {
         codes::PROVIDER,
         "extensionProviders[0]",
     );
+}
+
+#[test]
+fn knobs_that_are_not_in_force_are_told() {
+    for (document, field) in [
+        (json!({"enableAutoMtls": true}), "enableAutoMtls"),
+        (json!({"h2UpgradePolicy": "UPGRADE"}), "h2UpgradePolicy"),
+        (
+            json!({"protocolDetectionTimeout": "1s"}),
+            "protocolDetectionTimeout",
+        ),
+        (
+            json!({"localityLbSetting": {"enabled": false}}),
+            "localityLbSetting.enabled",
+        ),
+    ] {
+        finds(document, codes::MESH_FIELD_IGNORED, field);
+    }
+    let wrong = json!({"defaultHttpRetryPolicy": {"attempts": 1, "retryOn": "sometimes"}});
+    finds(wrong, codes::MESH_VALUE, "defaultHttpRetryPolicy.retryOn");
 }

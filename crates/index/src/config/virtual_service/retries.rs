@@ -47,13 +47,15 @@ pub(super) fn convert(retries: istio::Retries, at: &str, report: &mut Report) ->
     }
 }
 
+/// A condition that Envoy knows, or a status code.
+pub(crate) fn is_condition(token: &str) -> bool {
+    RETRY_ON.contains(&token) || token.parse().is_ok_and(|n: u16| (100..=599).contains(&n))
+}
+
 fn conditions(text: &str, at: &str, report: &mut Report) -> Option<String> {
     let tokens = text.split(',').map(str::trim);
     let tokens: Vec<&str> = tokens.filter(|token| !token.is_empty()).collect();
-    let is_known = |token: &&str| {
-        RETRY_ON.contains(token) || token.parse().is_ok_and(|n: u16| (100..=599).contains(&n))
-    };
-    for token in tokens.iter().filter(|token| !is_known(token)) {
+    for token in tokens.iter().filter(|token| !is_condition(token)) {
         report.refuse(
             codes::BAD_RETRIES,
             format!("{at}.retryOn"),
