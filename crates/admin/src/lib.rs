@@ -9,6 +9,7 @@ mod diagnostics;
 mod health;
 mod inside;
 mod metrics;
+mod mtls;
 mod registry;
 mod router;
 mod sources;

@@ -7,7 +7,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 use crate::{
-    Inside, authentication, config_dump, diagnostics, health, metrics, registry, sources, sync,
+    Inside, authentication, config_dump, diagnostics, health, metrics, mtls, registry, sources,
+    sync,
 };
 
 type View = Arc<dyn Inside>;
@@ -32,6 +33,10 @@ const PAGES: &[(&str, &str)] = &[
     (
         "/debug/diagnosticsz",
         "objects that are refused, ignored or conflicting; ?format=text",
+    ),
+    (
+        "/debug/mtlsz",
+        "who can speak mTLS with whom, by port, subset and instance; ?host=HOST",
     ),
     ("/debug/registryz", "services and their instances"),
     (
@@ -60,6 +65,7 @@ pub fn router(inside: View) -> Router {
         .route("/debug/authenticationz", get(authentication::page))
         .route("/debug/config_dump", get(config_dump::page))
         .route("/debug/diagnosticsz", get(diagnostics::page))
+        .route("/debug/mtlsz", get(mtls::page))
         .route("/debug/registryz", get(registry::page))
         .route("/debug/sources", get(sources::page))
         .route("/debug/syncz", get(sync::page))

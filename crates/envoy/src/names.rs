@@ -39,7 +39,6 @@ pub(crate) fn outbound_cluster(port: u16, subset: Option<&str>, host: &Hostname)
 
 /// `outbound_.9080_.v1_.reviews.marathon.slave.mesos`: what workloads of the mesh ask each other
 /// for, since a server name has no bars.
-#[allow(dead_code, reason = "clusters begin to use it")]
 pub(crate) fn mesh_server_name(port: u16, subset: Option<&str>, host: &Hostname) -> String {
     format!("outbound_.{port}_.{}_.{host}", subset.unwrap_or_default())
 }

@@ -10,12 +10,6 @@
 //! ServerTls ─► server ─► transport socket of a filter chain ──┼─► names of secrets ─► secret
 //! ```
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "clusters and listeners begin to use it"
-)]
-
 mod client;
 mod identity;
 mod secret;
@@ -30,7 +24,7 @@ use crate::{message, pb};
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::{ClientKey, FollowsHost, client, follows_host};
+pub(crate) use client::{ClientKey, client, follows_host};
 pub(crate) use identity::OwnIdentity;
 pub(crate) use secret::{Secret, Secrets};
 pub(crate) use server::{ALPN_HTTP, Identity, ServerKey, server};

@@ -268,3 +268,7 @@ pub const SIDECAR_CONFLICT: &str = "PH0724";
 pub const SIDECAR_IDLE: &str = "PH0725";
 /// A destination rule in a namespace where no caller takes notice of it.
 pub const RULE_UNSEEN: &str = "PH0726";
+/// Servers demand mutual TLS and callers send plaintext.
+pub const PLAINTEXT_CALLERS: &str = "PH0612";
+/// Callers use mutual TLS and servers take plaintext only.
+pub const PLAINTEXT_SERVERS: &str = "PH0613";

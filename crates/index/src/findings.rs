@@ -7,6 +7,7 @@ mod authentication;
 mod edge;
 mod gateways;
 mod rules;
+mod transport;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use crate::ruling::{Placed, Ruling};
 
 pub(crate) use authentication::of_policies;
 pub(crate) use rules::RuleFindings;
+pub(crate) use transport::TransportFindings;
 
 /// What virtual services refer to, and what they compete for.
 pub(crate) fn of_routes(ruling: &Ruling, world: &World) -> Vec<Diagnostic> {

@@ -37,7 +37,7 @@ use api::marathon::instance_of;
 use model::{ChangeSet, Diagnostic, Mesh, Severity, World};
 
 use config::Config;
-use findings::RuleFindings;
+use findings::{RuleFindings, TransportFindings};
 use ruling::Ruling;
 use workloads::Workloads;
 
@@ -73,6 +73,7 @@ pub struct Index {
     settings_findings: Vec<Diagnostic>,
     rule_findings: RuleFindings,
     policy_findings: Vec<Diagnostic>,
+    transport_findings: TransportFindings,
     world: Arc<World>,
 }
 
@@ -102,6 +103,7 @@ impl Index {
             settings_findings: Vec::new(),
             rule_findings: RuleFindings::default(),
             policy_findings: Vec::new(),
+            transport_findings: TransportFindings::default(),
             world: Arc::new(World::default()),
         }
     }
@@ -181,6 +183,8 @@ impl Index {
             let found = findings::of_policies(&self.ruling.authentication, world);
             findings_changed |= findings::replace(&mut self.policy_findings, found);
         }
+        let every = config_changed || is_first;
+        findings_changed |= self.transport_findings.refresh(world, &changes, every);
         if findings_changed {
             changes.diagnostics = self.put_diagnostics();
         }
@@ -204,6 +208,7 @@ impl Index {
         all.extend(self.settings_findings.iter().cloned());
         all.extend(self.rule_findings.all().cloned());
         all.extend(self.policy_findings.iter().cloned());
+        all.extend(self.transport_findings.all().cloned());
         all.extend(self.problems_by_source.values().flatten().cloned());
         all.sort();
         all.dedup();

@@ -5,6 +5,7 @@
 //! later applies to a workload the older ones are not looked at, as in Istio 1.5, which had both.
 
 mod policies;
+pub mod transport;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::TrafficPolicy;
-use model::tls::ClientTls;
+use model::tls::{ClientTls, MeshTls};
+use model::{AuthPolicy, Placement, TrafficPolicy};
 
 use crate::built::Built;
 use crate::cluster::{OutboundKey, Speaks};
@@ -14,14 +14,14 @@ use crate::{Kind, names, resolved};
 
 pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<u8>) -> Built {
     let subset = target.subset.map(|(name, _)| name);
-    let policy = target.policy();
+    let policy = policy(registry, target);
     let key = OutboundKey {
         host: target.host,
         port: target.port.number,
         subset,
         speaks: Speaks::of(target.port.protocol),
         policy: &policy,
-        accounts: &accounts(registry, target, &policy),
+        accounts: accounts(target, &policy),
         rule: target.rule.map(|rule| &rule.object),
     };
     let told = registry.clusters.build(&key, buffer);
@@ -33,19 +33,22 @@ pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<
     resolved::cluster(told, target.service, target.port.number, labels, refresh)
 }
 
+/// What applies to a target. Where no rule does, Istio 1.0's `authPolicy` speaks for clients, too.
+fn policy(registry: &Registry, target: Target<'_>) -> TrafficPolicy {
+    let mut policy = target.policy();
+    let mesh = registry.world.mesh.auth_policy == AuthPolicy::MutualTls;
+    if mesh && target.rule.is_none() && target.service.location == Placement::Mesh {
+        policy.port.tls = Some(Arc::new(ClientTls::Mesh(MeshTls::default())));
+    }
+    policy
+}
+
 /// The identities that instances of a service have. Only mutual TLS asks.
-fn accounts(registry: &Registry, target: Target<'_>, policy: &TrafficPolicy) -> Vec<String> {
-    let service = registry.world.services.get(target.host);
-    let asks = matches!(policy.port.tls.as_deref(), Some(ClientTls::Mesh(_)));
-    let Some(service) = service.filter(|_| asks) else {
-        return Vec::new();
-    };
-    let trust_domain = &registry.world.mesh.trust_domain;
-    let account = format!(
-        "spiffe://{trust_domain}/ns/{}/sa/default",
-        service.namespace
-    );
-    vec![account]
+fn accounts<'a>(target: Target<'a>, policy: &TrafficPolicy) -> &'a [String] {
+    match policy.port.tls.as_deref() {
+        Some(ClientTls::Mesh(_)) => &target.service.subject_alt_names,
+        _ => &[],
+    }
 }
 
 /// Whether it matters where callers of a target are.

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::route::{GatewayRef, VirtualService};
-use model::{Authentication, ChangeSet, Endpoint, Gateway, Hostname, Service, ServicePort};
+use model::{
+    AuthPolicy, Authentication, ChangeSet, Endpoint, Gateway, Hostname, Service, ServicePort,
+};
 
 use crate::registry::{Registry, kind, served};
 
@@ -101,11 +103,14 @@ impl Touched {
     /// Services that get other subsets or policies. Who has a policy is told where Envoy would
     /// refuse it.
     fn add_rules(&mut self, old: &Registry, new: &Registry, changes: &ChangeSet) {
+        // Where clients are told to use TLS by the mesh config, a rule that says nothing ends that.
+        let bare = new.world.mesh.auth_policy == AuthPolicy::MutualTls;
         let says = |registry: &Registry, host: &Hostname| {
             let rule = registry.rule(host)?;
             let named = (!rule.is_plain()).then(|| rule.object.clone());
-            Some((rule.subsets.clone(), rule.policies.clone(), named))
-                .filter(|(subsets, policies, _)| !subsets.is_empty() || !policies.is_empty())
+            Some((rule.subsets.clone(), rule.policies.clone(), named)).filter(
+                |(subsets, policies, _)| bare || !subsets.is_empty() || !policies.is_empty(),
+            )
         };
         for registry in [old, new] {
             let rules = registry.world.destination_rules.iter();

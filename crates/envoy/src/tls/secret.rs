@@ -128,8 +128,17 @@ fn file(path: &str) -> pb::core::DataSource {
 
 impl Secrets {
     /// What any proxy may ask for: its identity, where most have it, and what objects name.
-    pub(crate) fn of(_world: &World) -> Secrets {
-        Secrets(Secret::of_identity(&IdentityFiles::default()).into())
+    pub(crate) fn of(world: &World) -> Secrets {
+        let mut secrets = Secrets(Secret::of_identity(&IdentityFiles::default()).into());
+        for rule in world.destination_rules.iter() {
+            let of_subsets = rule.subsets.iter().map(|subset| &subset.policies);
+            for policies in std::iter::once(&rule.policies).chain(of_subsets) {
+                let each = std::iter::once(&policies.all.port).chain(policies.by_port.values());
+                let each = each.filter_map(|port| port.tls.as_deref());
+                each.for_each(|tls| secrets.add_client(tls));
+            }
+        }
+        secrets
     }
 
     /// What clusters with this TLS ask for, beside the proxy's identity.

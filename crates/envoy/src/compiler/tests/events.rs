@@ -296,6 +296,10 @@ fn mesh() -> impl Strategy<Value = Mesh> {
             Reporting::default()
         },
         connect_timeout: Duration::from_secs(seconds),
+        auth_policy: match seconds {
+            0 => AuthPolicy::None,
+            _ => AuthPolicy::MutualTls,
+        },
         providers: [
             extensions::log_provider("json"),
             extensions::log_provider("envoy"),
