@@ -161,10 +161,7 @@ impl Answers {
             None => Ok(()),
         };
         // What is refused now will be refused in a second, too.
-        if written
-            .as_ref()
-            .map_or_else(|f| f.code().is_some(), |()| true)
-        {
+        if written.as_ref().map_or_else(|f| !f.is_away(), |()| true) {
             self.told.note(name);
         }
         written

@@ -4,7 +4,7 @@ use ::watch::kube::Access;
 use http::Method;
 use serde_json::json;
 
-use super::apiserver::{Apiserver, DEFINITIONS};
+use super::apiserver::{Apiserver, DEFINITIONS, PATIENCE};
 use super::part::Part;
 use super::source::*;
 
@@ -83,13 +83,13 @@ async fn an_object_that_cannot_be_read_is_reported_and_the_watch_lives_on() {
     until_timeout(&mut ear, "deep", "1s").await;
     let path = "/apis/networking.istio.io/v1/namespaces/default/virtualservices/deep";
     let nested = (0..150).fold(json!(1), |inner, _| json!({"a": inner}));
-    server
-        .send(
-            Method::PATCH,
-            path,
-            Some(&json!({"spec": {"nested": nested}})),
-        )
+    // The answer is as deep as the request, and cannot be read here either.
+    let servers = server.servers("operator").await;
+    let change = json!({"spec": {"nested": nested}});
+    let sent = servers
+        .send(Method::PATCH, path, Some(&change), PATIENCE)
         .await;
+    assert!(sent.is_err_and(|failure| failure.code().is_none()));
     ear.until("the problem", |ear| ear.codes() == ["PH0111"])
         .await;
     assert_eq!(

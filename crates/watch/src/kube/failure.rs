@@ -85,7 +85,8 @@ impl Failure {
         self.code() == Some(409)
     }
 
-    pub(super) fn is_away(&self) -> bool {
+    /// Waiting may help.
+    pub fn is_away(&self) -> bool {
         matches!(self, Failure::Away { .. })
     }
 

@@ -20,6 +20,9 @@ use super::servers::Servers;
 use crate::backoff::{Backoff, jittered};
 use crate::report::Deaf;
 
+/// How often a kind that could be read may be refused before it is told.
+const GRACE: u32 = 4;
+
 /// The life of one kind.
 pub(super) struct KindTask {
     kind: Kind,
@@ -84,16 +87,25 @@ impl KindTask {
     ) {
         let (first, most) = self.timing.backoff;
         let mut backoff = Backoff::new(first, most);
+        let mut refused = 0;
         loop {
             recovered.mark_unchanged();
             let started = Instant::now();
             match self.step(&mut kinds, &mut begun).await {
                 Ok(()) => {
                     backoff.reset();
+                    refused = 0;
                     // However a server answers, it is not asked in a circle.
                     tokio::time::sleep_until(started + first).await;
                 }
                 Err(Stop::Deaf(_)) => return,
+                // A server that has just started refuses everybody until it has read its rules.
+                Err(Stop::Failed(failure))
+                    if self.listed && failure.is_forbidden() && refused < GRACE =>
+                {
+                    refused += 1;
+                    tokio::time::sleep(backoff.wait()).await;
+                }
                 Err(Stop::Failed(failure)) => {
                     if self.say(Word::Failing(self.kind, failure)).await.is_err() {
                         return;
