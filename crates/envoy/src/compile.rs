@@ -19,6 +19,7 @@ use crate::built::Built;
 use crate::registry::{Registry, connect_timeout};
 use crate::reporting::Told;
 use crate::tls::OwnIdentity;
+use crate::view::{self, Visibility};
 use crate::{cluster, collector};
 
 pub(crate) use output::Output;
@@ -47,7 +48,10 @@ pub struct Compiled {
 /// From nothing and for this proxy alone. [`Compiler`](crate::Compiler) does the same for many
 /// proxies and many Worlds; it is held to what comes from here.
 pub fn compile(world: &World, proxy: &Proxy) -> Compiled {
-    let registry = Registry::new(Arc::new(world.clone()));
+    let visibility = Visibility::of(world);
+    let world = Arc::new(world.clone());
+    let seen = view::project(&world, &visibility.view(proxy), &visibility);
+    let registry = Registry::new(seen);
     let mut output = own(&registry, proxy);
     let buffer = &mut Vec::new();
     let standpoint = registry.located().standpoint(proxy);

@@ -37,8 +37,8 @@ use crate::compile::{own, sidecar};
 use crate::endpoint::Located;
 use crate::registry::Registry;
 
-pub use plan::Plan;
-pub use set::{SetChange, SetKey};
+pub(crate) use plan::Plan;
+pub(crate) use set::{SetChange, SetKey};
 
 use extensions::Extensions;
 use plan::Asked;
@@ -46,14 +46,10 @@ use redo::Redo;
 use sets::Sets;
 use touched::Touched;
 
-/// Compiles for all proxies together. Has one owner; does no I/O and starts no threads.
-///
-/// For every proxy that joined, its sets (later ones hide what earlier ones have under the same
-/// kind and name) and then its own resources (which hide both) are exactly what
-/// [`compile`](crate::compile) says for the World of the latest update, as long as the caller plans
-/// again those that an update [affects](Compiler::affects).
+/// Compiles for all proxies that see the same mesh. See [`Compiler`](crate::Compiler), which does so
+/// for all.
 #[derive(Debug)]
-pub struct Compiler {
+pub(crate) struct OfView {
     registry: Registry,
     sets: Sets,
     latest: Latest,
@@ -79,12 +75,12 @@ struct Latest {
     located: Arc<Located>,
 }
 
-// === impl Compiler ===
+// === impl OfView ===
 
-impl Compiler {
+impl OfView {
     /// For an empty World.
-    pub fn new() -> Compiler {
-        Compiler {
+    pub(crate) fn new() -> OfView {
+        OfView {
             registry: Registry::new(Arc::default()),
             sets: Sets::default(),
             latest: Latest::default(),
@@ -94,7 +90,7 @@ impl Compiler {
 
     /// Brings every set that is in use up to a World. `changes` must hold all in which it differs
     /// from the World of the update before; it may hold more. Told is what became different.
-    pub fn update(&mut self, world: &Arc<World>, changes: &ChangeSet) -> Vec<SetChange> {
+    pub(crate) fn update(&mut self, world: &Arc<World>, changes: &ChangeSet) -> Vec<SetChange> {
         let next = match changes.mesh {
             true => Registry::new(world.clone()),
             false => self.registry.advance(world, changes),
@@ -126,7 +122,7 @@ impl Compiler {
     /// A proxy connects, or must be planned again. Sets that were not in use before are compiled
     /// and told in full. To plan again, join first and then leave with the plan before, so that
     /// sets in both stay in use.
-    pub fn join(&mut self, proxy: &Proxy) -> (Plan, Vec<SetChange>) {
+    pub(crate) fn join(&mut self, proxy: &Proxy) -> (Plan, Vec<SetChange>) {
         let plan = self.plan(proxy);
         for key in &plan.sets {
             if self.sets.hold(key) {
@@ -139,7 +135,7 @@ impl Compiler {
 
     /// A proxy disconnects, or was planned again. Sets that nobody uses any more are dropped and
     /// told as gone, at once.
-    pub fn leave(&mut self, plan: &Plan) -> Vec<SetChange> {
+    pub(crate) fn leave(&mut self, plan: &Plan) -> Vec<SetChange> {
         let released = plan.sets.iter().filter_map(|key| self.sets.release(key));
         released.collect()
     }
@@ -147,7 +143,7 @@ impl Compiler {
     /// Whether the latest update, which was with these changes, may have made the plan of a proxy
     /// another; if not, it stays valid. The proxy is as it is now: that a change of instances made
     /// it belong to another is for the caller to find out.
-    pub fn affects(&self, changes: &ChangeSet, proxy: &Proxy) -> bool {
+    pub(crate) fn affects(&self, changes: &ChangeSet, proxy: &Proxy) -> bool {
         changes.mesh
             || self.affects_instance(changes, proxy)
             || self.affects_role(proxy)
@@ -156,7 +152,7 @@ impl Compiler {
 
     /// What was left out for a proxy, and why: of its own part and of the sets that it runs.
     /// Sorted, each once.
-    pub fn diagnostics(&self, plan: &Plan) -> Vec<Diagnostic> {
+    pub(crate) fn diagnostics(&self, plan: &Plan) -> Vec<Diagnostic> {
         let mut by_name: BTreeMap<(Kind, &Arc<str>), &[Diagnostic]> = BTreeMap::new();
         for key in &plan.sets {
             by_name.extend(self.sets.diagnostics(key));
@@ -171,7 +167,7 @@ impl Compiler {
     /// The Istio objects that a resource came from, as far as its name tells: the destination rule
     /// of a cluster and of its endpoints, the virtual services of routes, the gateways of a
     /// listener. Looked up in the World of the latest update.
-    pub fn origins(&self, kind: Kind, name: &str) -> Vec<ObjectRef> {
+    pub(crate) fn origins(&self, kind: Kind, name: &str) -> Vec<ObjectRef> {
         origins::origins(&self.registry, kind, name)
     }
 
@@ -226,11 +222,5 @@ impl Compiler {
                     || now.classes(proxy) != self.latest.asked.classes(proxy)
             }
         }
-    }
-}
-
-impl Default for Compiler {
-    fn default() -> Compiler {
-        Compiler::new()
     }
 }

@@ -39,6 +39,7 @@ mod reporting;
 mod resolved;
 mod route;
 mod tls;
+mod view;
 mod wire;
 
 #[cfg(test)]
@@ -47,6 +48,6 @@ mod fixtures;
 mod tests;
 
 pub use compile::{Compiled, Resource, compile};
-pub use compiler::{Compiler, Plan, SetChange, SetKey};
 pub use finding::code;
 pub use kind::Kind;
+pub use view::{Compiler, Plan, SetChange, SetKey};

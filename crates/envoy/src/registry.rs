@@ -19,13 +19,14 @@ use crate::endpoint::Located;
 use crate::patch::{Filters, Patches};
 use crate::route::{Alike, MeshRoutes};
 use crate::tls::{Secret, Secrets};
+use crate::view::{Rules, lists};
 
 /// A World, indexed.
 #[derive(Debug, Clone)]
 pub(crate) struct Registry {
     pub(crate) world: Arc<World>,
     names: Arc<Names>,
-    rules: Arc<ByHost<DestinationRule>>,
+    rules: Arc<Rules>,
     located: Arc<Located>,
     routes: Arc<MeshRoutes>,
     policies: Arc<Policies>,
@@ -67,7 +68,7 @@ pub(crate) struct Target<'a> {
 
 impl Registry {
     pub(crate) fn new(world: Arc<World>) -> Registry {
-        let rules = ByHost::rules(&world);
+        let rules = Rules::of(&world);
         let mut registry = Registry {
             names: Arc::new(Names::new(&world)),
             rules: Arc::new(rules),
@@ -99,7 +100,7 @@ impl Registry {
             next.names = Arc::new(Names::new(world));
         }
         if config(kind::DESTINATION_RULE) {
-            next.rules = Arc::new(ByHost::rules(world));
+            next.rules = Arc::new(Rules::of(world));
             next.located = located(world);
             next.clusters = Arc::new(next.clusters.forgetful());
         }
@@ -195,7 +196,9 @@ impl Registry {
 
     /// The rule of a host: the most specific alone, without inheritance from wider ones.
     pub(crate) fn rule(&self, host: &Hostname) -> Option<&Arc<DestinationRule>> {
-        self.rules.get(host)
+        let service = self.world.services.get(host);
+        self.rules
+            .get(host, service.map_or("", |service| &service.namespace))
     }
 
     pub(crate) fn endpoints(&self, host: &Hostname, port: u16) -> &[Endpoint] {
@@ -204,7 +207,8 @@ impl Registry {
 
     /// The clusters of a service: for each port one, and one more for each subset.
     pub(crate) fn targets<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = Target<'a>> {
-        let rule = self.rule(&service.host).map(|rule| &**rule);
+        let rule = self.rules.get(&service.host, &service.namespace);
+        let rule = rule.map(|rule| &**rule);
         let subsets = rule.map_or(&[][..], |rule| &rule.subsets);
         // A subset without a name would have the name of the whole service.
         let named = move || subsets.iter().filter(|subset| !subset.name.is_empty());
@@ -266,6 +270,7 @@ pub(crate) mod kind {
     pub(crate) const DESTINATION_RULE: &str = "DestinationRule";
     pub(crate) const VIRTUAL_SERVICE: &str = "VirtualService";
     pub(crate) const GATEWAY: &str = "Gateway";
+    pub(crate) const SIDECAR: &str = "Sidecar";
     pub(crate) const AUTHENTICATION: [&str; 3] = ["MeshPolicy", "Policy", "PeerAuthentication"];
 }
 
@@ -298,7 +303,7 @@ impl Names {
             if service.host.is_wildcard() {
                 names.wildcards.push(service.clone());
             }
-            for port in served(service) {
+            for port in served(service).filter(|port| lists(world, service, port.number)) {
                 let services = names.ports.entry(port.number).or_default();
                 services.add(service, port.protocol);
             }
@@ -308,15 +313,6 @@ impl Names {
 }
 
 // === impl ByHost ===
-
-impl ByHost<DestinationRule> {
-    fn rules(world: &World) -> ByHost<DestinationRule> {
-        let rules = world.destination_rules.iter();
-        rules
-            .map(|rule| (rule.host.clone(), rule.clone()))
-            .collect()
-    }
-}
 
 impl<T> ByHost<T> {
     pub(crate) fn get(&self, host: &Hostname) -> Option<&Arc<T>> {

@@ -7,6 +7,7 @@ mod authentication;
 mod edge;
 mod gateways;
 mod rules;
+mod sidecars;
 mod transport;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::ruling::{Placed, Ruling};
 
 pub(crate) use authentication::of_policies;
 pub(crate) use rules::RuleFindings;
+pub(crate) use sidecars::of_views;
 pub(crate) use transport::TransportFindings;
 
 /// What virtual services refer to, and what they compete for.
@@ -168,8 +170,11 @@ impl Known<'_> {
             return;
         };
         let rule = self.rule(host);
+        // In each namespace another rule can be the one of the host.
         let names = || {
-            rule.into_iter()
+            let rules = self.rules.iter().map(|placed| &*placed.value);
+            rules
+                .filter(|other| rule.is_some_and(|rule| rule.host == other.host))
                 .flat_map(|rule| &rule.subsets)
                 .map(|s| s.name.as_str())
         };

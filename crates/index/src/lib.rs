@@ -70,6 +70,7 @@ pub struct Index {
     problems_changed: bool,
     route_findings: Vec<Diagnostic>,
     gateway_findings: Vec<Diagnostic>,
+    view_findings: Vec<Diagnostic>,
     settings_findings: Vec<Diagnostic>,
     rule_findings: RuleFindings,
     policy_findings: Vec<Diagnostic>,
@@ -100,6 +101,7 @@ impl Index {
             problems_changed: false,
             route_findings: Vec::new(),
             gateway_findings: Vec::new(),
+            view_findings: Vec::new(),
             settings_findings: Vec::new(),
             rule_findings: RuleFindings::default(),
             policy_findings: Vec::new(),
@@ -173,6 +175,9 @@ impl Index {
         if config_changed || !changes.instances.is_empty() {
             let found = findings::of_gateways(&self.ruling.gateways, world);
             findings_changed |= findings::replace(&mut self.gateway_findings, found);
+            let (sidecars, rules) = (&self.ruling.sidecars, &self.ruling.destination_rules);
+            let found = findings::of_views(sidecars, rules, world);
+            findings_changed |= findings::replace(&mut self.view_findings, found);
         }
         let every_rule = config_changed || !changes.services.is_empty();
         let rules = &self.ruling.destination_rules;
@@ -205,6 +210,7 @@ impl Index {
         all.extend(self.ruling.diagnostics.iter().cloned());
         all.extend(self.route_findings.iter().cloned());
         all.extend(self.gateway_findings.iter().cloned());
+        all.extend(self.view_findings.iter().cloned());
         all.extend(self.settings_findings.iter().cloned());
         all.extend(self.rule_findings.all().cloned());
         all.extend(self.policy_findings.iter().cloned());

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use model::route::VirtualService;
 use model::{
-    Authentication, ChangeSet, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Hostname,
-    Location, ObjectRef, Sidecar, Telemetry, World,
+    Authentication, ChangeSet, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Location,
+    ObjectRef, Sidecar, Telemetry, World,
 };
 
 use crate::codes;
@@ -78,17 +78,25 @@ impl Ruling {
     }
 
     /// Rules for one host become one, as in Istio: the oldest gives the name, subsets are united.
+    /// Those of different namespaces or for different callers stay apart.
     pub(crate) fn merge_destination_rules(&mut self) {
         let mut merged: Vec<Placed<DestinationRule>> = Vec::new();
-        let mut place_by_host: BTreeMap<Hostname, usize> = BTreeMap::new();
+        let mut places: BTreeMap<_, usize> = BTreeMap::new();
         for rule in std::mem::take(&mut self.destination_rules) {
-            match place_by_host.get(&rule.value.host) {
+            let value = &rule.value;
+            let scope = (
+                value.host.clone(),
+                value.object.namespace.clone(),
+                value.export_to.clone(),
+                value.workload_selector.clone(),
+            );
+            match places.get(&scope) {
                 Some(place) => {
                     let diagnostics = merge(&mut merged[*place].value, &rule);
                     self.diagnostics.extend(diagnostics);
                 }
                 None => {
-                    place_by_host.insert(rule.value.host.clone(), merged.len());
+                    places.insert(scope, merged.len());
                     merged.push(rule);
                 }
             }

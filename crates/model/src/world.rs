@@ -1,8 +1,10 @@
 //! The World: all that is true at one moment, immutable.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
 
 use crate::route::VirtualService;
 use crate::{
@@ -25,7 +27,7 @@ pub struct World {
     pub instances: OrdMap<InstanceId, Arc<Instance>>,
     /// In order of precedence: oldest first, then by name and namespace.
     pub virtual_services: Arc<[Arc<VirtualService>]>,
-    /// In order of precedence; at most one for each host.
+    /// In order of precedence; of those for one host, namespace and kind of caller at most one.
     pub destination_rules: Arc<[Arc<DestinationRule>]>,
     /// In order of precedence.
     pub gateways: Arc<[Arc<Gateway>]>,
@@ -35,7 +37,10 @@ pub struct World {
     pub telemetries: Arc<[Arc<Telemetry>]>,
     /// By priority, then in order of precedence. Empty while the kind is off.
     pub envoy_filters: Arc<[Arc<EnvoyFilter>]>,
+    /// In order of precedence.
     pub sidecars: Arc<[Arc<Sidecar>]>,
+    /// The namespace of the callers by whom it is seen so; `None` is by no one in particular.
+    pub caller: Option<Arc<str>>,
     /// Sorted.
     pub diagnostics: Arc<[Diagnostic]>,
 }
@@ -51,11 +56,32 @@ impl World {
         self.endpoints.get(&key).map_or(&[], |list| list)
     }
 
-    /// The rule that applies to a host: the most specific alone, without inheritance from wider ones.
+    /// The rule that applies to a host, for callers of no namespace in particular: that of the
+    /// service's namespace before that of the root namespace, and then any; there the most specific
+    /// alone, without inheritance from wider ones.
     pub fn destination_rule(&self, host: &Hostname) -> Option<&Arc<DestinationRule>> {
+        let home = self.services.get(host).map(|service| &service.namespace);
+        let place = |rule: &DestinationRule| {
+            let namespace = &rule.object.namespace;
+            (
+                Some(namespace) == home,
+                **namespace == *self.mesh.root_namespace,
+            )
+        };
         self.destination_rules
             .iter()
-            .filter(|rule| rule.host.covers(host))
-            .max_by_key(|rule| rule.host.specificity())
+            .rev()
+            .filter(|rule| rule.workload_selector.is_none() && rule.host.covers(host))
+            .max_by_key(|rule| (place(rule), rule.host.specificity()))
+    }
+
+    /// Services that appeared, went or changed between this World and another.
+    pub fn differing_services(&self, other: &World) -> BTreeSet<Hostname> {
+        let differences = self.services.diff(&other.services);
+        let hosts = differences.map(|difference| match difference {
+            DiffItem::Add(host, _) | DiffItem::Remove(host, _) => host.clone(),
+            DiffItem::Update { new: (host, _), .. } => host.clone(),
+        });
+        hosts.collect()
     }
 }

@@ -14,15 +14,15 @@ use crate::route::Source;
 
 /// Which sets a proxy runs, and what it shares with no other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Later ones hide what earlier ones have under the same kind and name.
-    pub sets: Vec<SetKey>,
+    pub(crate) sets: Vec<SetKey>,
     /// Inbound listeners and clusters, a gateway's listeners. Sorted by kind, then by name; they
     /// hide what sets have.
-    pub own: Vec<Resource>,
+    pub(crate) own: Vec<Resource>,
     /// What was left out of its own part. See [`Compiler::diagnostics`](super::Compiler::diagnostics)
     /// for the whole.
-    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// What holds for a proxy, of what routes ask of callers.

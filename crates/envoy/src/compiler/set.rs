@@ -15,7 +15,7 @@ use crate::{Kind, Resource};
 
 /// Names one set of resources of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SetKey(pub(super) Scope);
+pub(crate) struct SetKey(pub(super) Scope);
 
 impl SetKey {
     /// Whom the set is for, before patches.
@@ -37,15 +37,15 @@ impl SetKey {
 
 /// How a set became different.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetChange {
-    pub set: SetKey,
-    pub kind: Kind,
+pub(crate) struct SetChange {
+    pub(crate) set: SetKey,
+    pub(crate) kind: Kind,
     /// What is new or has another body. Sorted by name.
-    pub upserts: Vec<Resource>,
+    pub(crate) upserts: Vec<Resource>,
     /// The names of what is no longer there. Sorted.
-    pub removals: Vec<Arc<str>>,
+    pub(crate) removals: Vec<Arc<str>>,
     /// Nobody uses the set any more, and it is no longer kept.
-    pub gone: bool,
+    pub(crate) gone: bool,
 }
 
 /// Whom a set is for, which is all that it depends on beside the World. What hides comes after what
@@ -91,7 +91,7 @@ pub(super) enum Scope {
 
 impl SetKey {
     /// Of all resources in the set.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self.scope() {
             Scope::Clusters | Scope::SidecarClusters => Kind::Cluster,
             Scope::Endpoints | Scope::EndpointsFrom(_) | Scope::EndpointsNear(..) => Kind::Endpoint,

@@ -25,9 +25,6 @@ pub(super) fn convert(
     let export_to = export::read(&spec.export_to, default, context, report);
     let workload_selector = spec.workload_selector.map(|s| Labels::from(s.labels));
     check_export(&spec.export_to, workload_selector.is_some(), report);
-    if workload_selector.is_some() {
-        export::not_yet("spec.workloadSelector", report);
-    }
     let mut policies = |policy: Option<istio::traffic_policy::TrafficPolicy>, at: &str| {
         let policy = policy.map(|policy| traffic_policy::convert(policy, at, report));
         policy.unwrap_or_default()

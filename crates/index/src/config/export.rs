@@ -22,12 +22,7 @@ pub(super) fn read(
         false => parse(texts, own),
     };
     match parsed {
-        Ok(export) => {
-            if export != ExportTo::All {
-                not_yet("spec.exportTo", report);
-            }
-            export
-        }
+        Ok(export) => export,
         Err(why) => {
             report.refuse(
                 codes::EXPORT_TO,
@@ -39,16 +34,6 @@ pub(super) fn read(
             ExportTo::All
         }
     }
-}
-
-pub(super) fn not_yet(field: &str, report: &mut Report) {
-    report.warn(
-        codes::KIND_NOT_IN_FORCE,
-        field,
-        "visibility is recognised, not yet in force",
-        "every proxy sees the object",
-        "nothing needs to be done; a later version of Pilothouse will follow it",
-    );
 }
 
 /// `own` is what a dot stands for. An empty list is for all.

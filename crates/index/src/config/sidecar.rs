@@ -28,7 +28,9 @@ pub(super) fn convert(
             "give it egress, ingress or an outboundTrafficPolicy",
         );
     }
-    export::not_yet("spec", report);
+    if !spec.ingress.is_empty() {
+        ignored("spec.ingress", "listeners in front of the workload", report);
+    }
     if spec.inbound_connection_pool.is_some() {
         ignored(
             "spec.inboundConnectionPool",
@@ -112,6 +114,9 @@ fn egress(
         else {
             continue;
         };
+        if binding != Binding::default() {
+            ignored(&field, "a bind address or a mode of capture", report);
+        }
         let listener = Egress {
             port,
             binding,

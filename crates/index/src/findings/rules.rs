@@ -7,17 +7,17 @@ use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::tls::{ClientTls, VerifyServer};
-use model::{ChangeSet, DestinationRule, Diagnostic, Hostname, Labels, World};
+use model::{ChangeSet, DestinationRule, Diagnostic, Hostname, Labels, ObjectRef, World};
 
 use super::nearest;
 use crate::codes;
 use crate::report::Report;
 use crate::ruling::Placed;
 
-/// The findings of every rule, by its host; in a ruling, a host has one rule.
+/// The findings of every rule.
 #[derive(Debug, Default)]
 pub(crate) struct RuleFindings {
-    by_host: BTreeMap<Hostname, Vec<Diagnostic>>,
+    by_rule: BTreeMap<ObjectRef, Vec<Diagnostic>>,
 }
 
 // === impl RuleFindings ===
@@ -41,23 +41,23 @@ impl RuleFindings {
         let hosts: BTreeSet<&Hostname> = changes.endpoints.iter().map(|key| &key.host).collect();
         let mut changed = false;
         if all {
-            let known: BTreeSet<&Hostname> = rules.iter().map(|rule| &rule.value.host).collect();
-            let before = self.by_host.len();
-            self.by_host.retain(|host, _| known.contains(host));
-            changed |= self.by_host.len() != before;
+            let known: BTreeSet<_> = rules.iter().map(|rule| &rule.value.object).collect();
+            let before = self.by_rule.len();
+            self.by_rule.retain(|object, _| known.contains(object));
+            changed |= self.by_rule.len() != before;
         }
         for rule in rules {
             if all || hosts.contains(&rule.value.host) {
                 let found = of_rule(rule, rules, world, &aliases);
-                let host = rule.value.host.clone();
-                changed |= super::replace(self.by_host.entry(host).or_default(), found);
+                let object = rule.value.object.clone();
+                changed |= super::replace(self.by_rule.entry(object).or_default(), found);
             }
         }
         changed
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.by_host.values().flatten()
+        self.by_rule.values().flatten()
     }
 }
 

@@ -12,6 +12,12 @@ use crate::fixtures::*;
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     Service(&'static str, Option<Claim>),
+    /// Where a service is, and who sees it.
+    Exported(&'static str, &'static str, ExportTo),
+    /// Where a rule is, who sees it, and of whom it asks something.
+    RuleFor(&'static str, &'static str, ExportTo, Option<Labels>),
+    RoutesFor(&'static str, ExportTo),
+    Sidecar(&'static str, Option<Sidecar>),
     /// A service entry turns a service into one that proxies are not told the endpoints of.
     Resolution(&'static str, Resolution, Vec<NamedEndpoint>),
     Endpoints(&'static str, u16, Vec<Endpoint>),
@@ -38,6 +44,7 @@ pub(super) struct Truth {
     services: BTreeMap<&'static str, Service>,
     endpoints: BTreeMap<(&'static str, u16), Vec<Endpoint>>,
     rules: BTreeMap<&'static str, DestinationRule>,
+    sidecars: BTreeMap<&'static str, Sidecar>,
     routes: BTreeMap<&'static str, VirtualService>,
     gateways: BTreeMap<&'static str, Gateway>,
     telemetries: BTreeMap<&'static str, Telemetry>,
@@ -60,6 +67,25 @@ impl Truth {
                     value.map(|(ports, aliases)| service(name, &ports, &aliases)),
                 );
             }
+            Event::Exported(name, namespace, export_to) => {
+                if let Some(service) = self.services.get_mut(name) {
+                    service.namespace = namespace.into();
+                    service.export_to = export_to;
+                }
+            }
+            Event::RuleFor(name, namespace, export_to, selector) => {
+                if let Some(rule) = self.rules.get_mut(name) {
+                    rule.object.namespace = namespace.into();
+                    rule.export_to = export_to;
+                    rule.workload_selector = selector;
+                }
+            }
+            Event::RoutesFor(name, export_to) => {
+                if let Some(routes) = self.routes.get_mut(name) {
+                    routes.export_to = export_to;
+                }
+            }
+            Event::Sidecar(name, sidecar) => set(&mut self.sidecars, name, sidecar),
             Event::Resolution(name, resolution, named) => {
                 if let Some(service) = self.services.get_mut(name) {
                     service.resolution = resolution;
@@ -133,7 +159,8 @@ impl Truth {
                 .collect(),
             telemetries: self.telemetries.values().cloned().map(Arc::new).collect(),
             envoy_filters: by_priority(self.envoy_filters.values()),
-            sidecars: Arc::new([]),
+            sidecars: self.sidecars.values().cloned().map(Arc::new).collect(),
+            caller: None,
             diagnostics: Arc::new([]),
         }
     }

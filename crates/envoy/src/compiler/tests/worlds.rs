@@ -13,6 +13,7 @@ pub(super) fn changes(old: &World, new: &World) -> ChangeSet {
         &new.destination_rules,
         |v| &v.object,
     ));
+    config.extend(differing(&old.sidecars, &new.sidecars, |v| &v.object));
     config.extend(differing(&old.gateways, &new.gateways, |v| &v.object));
     config.extend(differing(&old.authentication, &new.authentication, |v| {
         &v.object
