@@ -21,6 +21,13 @@ fn object_in(namespace: &str, kind: &str, name: &str, spec: Value) -> Object {
     }
 }
 
+/// All codes but that of callers who go on in plaintext, which no test here is about.
+fn codes(world: &World) -> Vec<&'static str> {
+    let all = world.diagnostics.iter().map(|d| d.code);
+    all.filter(|found| *found != code::PLAINTEXT_CALLERS)
+        .collect()
+}
+
 fn policy(name: &str, spec: Value) -> Object {
     object_in("default", "Policy", name, spec)
 }
@@ -104,7 +111,11 @@ fn end_users_are_ignored_and_that_is_said() {
         "origins": [{"jwt": {}}], "originIsOptional": true, "principalBinding": "USE_ORIGIN",
         "peerIsOptional": true});
     let world = world(vec![policy("p", spec)]);
-    let fields: Vec<&str> = world.diagnostics.iter().map(|d| d.field.as_str()).collect();
+    let told = world.diagnostics.iter();
+    let fields: Vec<&str> = told
+        .filter(|d| d.code != code::PLAINTEXT_CALLERS)
+        .map(|d| d.field.as_str())
+        .collect();
     assert_eq!(
         fields,
         [
@@ -296,6 +307,35 @@ fn a_policy_that_aims_at_nothing_is_told() {
         let world = world(vec![object]);
         assert_eq!(codes(&world), [code::IDLE_POLICY], "{name}");
     }
+}
+
+#[test]
+fn callers_and_servers_that_disagree_are_told() {
+    let strict = || policy("default", json!({"peers": [{"mtls": {}}]}));
+    let rule = || {
+        let tls = json!({"tls": {"mode": "ISTIO_MUTUAL"}});
+        object(
+            "DestinationRule",
+            "r",
+            json!({"host": "reviews", "trafficPolicy": tls}),
+        )
+    };
+    let found = |objects| {
+        let world = world(objects);
+        world.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>()
+    };
+    assert_eq!(found(vec![strict()]), [code::PLAINTEXT_CALLERS]);
+    assert_eq!(found(vec![rule()]), [code::PLAINTEXT_SERVERS]);
+    assert_eq!(found(vec![strict(), rule()]), [""; 0]);
+    let world = world(vec![strict()]);
+    let told = diagnostic(&world, code::PLAINTEXT_CALLERS);
+    let object = told.object.as_ref().unwrap();
+    assert_eq!(
+        (object.kind, &*object.name),
+        ("Service", "reviews.marathon.slave.mesos")
+    );
+    assert_eq!(told.field, "port 9080");
+    assert_eq!(told.effect, "requests get 503");
 }
 
 #[test]

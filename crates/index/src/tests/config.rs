@@ -325,7 +325,7 @@ fn unknown_fields_and_kinds_are_told_and_not_fatal() {
     let mut with_more = to_subset("a", "v1");
     with_more.spec["http"][0]["shadow"] = json!({"x": 1});
     with_more.spec["future"] = json!(["*"]);
-    let policy = object("MeshPolicy", "default", json!({"peers": [{"mtls": {}}]}));
+    let policy = object("WorkloadGroup", "default", json!({"template": {}}));
     let world = world_of(
         vec![reviews(1)],
         vec![subsets("r", "reviews", &["v1"]), with_more, policy],
