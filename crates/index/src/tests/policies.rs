@@ -560,7 +560,7 @@ fn tls_has_modes() {
         refused("PH0356", &format!("tls.{field}"), json!({"tls": bad}));
     }
     let ignored = json!({"mode": "ISTIO_MUTUAL", "caCertificates": "/ca.pem"});
-    assert_eq!(codes(&with(json!({"tls": ignored}))), ["PH0368"]);
+    assert_eq!(codes(&with(json!({"tls": ignored}))), ["PH0368", "PH0613"]);
     for open in [
         json!({"mode": "SIMPLE"}),
         json!({"mode": "SIMPLE", "insecureSkipVerify": true}),
