@@ -163,10 +163,8 @@ mod tests {
 
     #[test]
     fn status_codes_are_taken_out_of_the_list() {
-        let built = build(Some(
-            &retries(3, Some("gateway-error, 503,5xxx,429")),
-            &Mesh::default(),
-        ));
+        let wanted = retries(3, Some("gateway-error, 503,5xxx,429"));
+        let built = build(Some(&wanted), &Mesh::default());
         let policy = built.policy.unwrap();
         assert_eq!(policy.retry_on, "gateway-error,retriable-status-codes");
         assert_eq!(policy.retriable_status_codes, [503, 429]);
