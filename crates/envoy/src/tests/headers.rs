@@ -17,12 +17,16 @@ const SERVER: &str = "127.0.3.9";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// An Envoy that ends with the test.
-struct Running(Child, tempfile::TempDir);
+struct Running {
+    envoy: Child,
+    /// Kept until the Envoy ends.
+    _folder: tempfile::TempDir,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
+        self.envoy.kill().ok();
+        self.envoy.wait().ok();
     }
 }
 
@@ -45,7 +49,10 @@ fn start(world: &World, proxy: &Proxy) -> Running {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    Running(child, folder)
+    Running {
+        envoy: child,
+        _folder: folder,
+    }
 }
 
 /// Answers every request with its own head.
