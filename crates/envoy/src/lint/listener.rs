@@ -29,10 +29,24 @@ pub(crate) fn listener(listener: &pb::listener::Listener) -> Result<(), Refusal>
             }
         }
     }
+    inspected(listener)?;
     listener.filter_chains.iter().try_for_each(server_names)
 }
 
-/// Envoy compares chains by single range and name: one that both have is a duplicate.
+/// Without the inspector Envoy takes conditions on TLS, and they never hold.
+fn inspected(listener: &pb::listener::Listener) -> Result<(), Refusal> {
+    let chains = listener.filter_chains.iter();
+    let mut conditions = chains.filter_map(|chain| chain.filter_chain_match.as_ref());
+    let asks = conditions.any(|c| !c.server_names.is_empty() || c.transport_protocol == "tls");
+    let mut filters = listener.listener_filters.iter();
+    if asks && !filters.any(|filter| filter.name == "envoy.filters.listener.tls_inspector") {
+        let why = "chains ask for TLS, and no inspector looks for it";
+        return Err(Refusal::new("listener_filters", why));
+    }
+    Ok(())
+}
+
+/// Envoy compares chains by single range, name and protocol: one that both have is a duplicate.
 fn split(condition: &FilterChainMatch) -> Vec<Vec<u8>> {
     let ranges: Vec<_> = match condition.prefix_ranges.as_slice() {
         [] => vec![Vec::new()],
@@ -42,15 +56,25 @@ fn split(condition: &FilterChainMatch) -> Vec<Vec<u8>> {
         [] => vec![Vec::new()],
         names => names.iter().map(|n| vec![n.to_ascii_lowercase()]).collect(),
     };
-    let single = |range: &Vec<_>, name: &Vec<_>| FilterChainMatch {
-        prefix_ranges: range.clone(),
-        server_names: name.clone(),
-        ..condition.clone()
+    let protocols: Vec<_> = match condition.application_protocols.as_slice() {
+        [] => vec![Vec::new()],
+        protocols => protocols.iter().map(|p| vec![p.clone()]).collect(),
     };
-    let pairs = ranges
-        .iter()
-        .flat_map(|r| names.iter().map(move |n| (r, n)));
-    pairs.map(|(r, n)| single(r, n).encode_to_vec()).collect()
+    let mut singles = Vec::new();
+    for range in &ranges {
+        for name in &names {
+            for protocol in &protocols {
+                let single = FilterChainMatch {
+                    prefix_ranges: range.clone(),
+                    server_names: name.clone(),
+                    application_protocols: protocol.clone(),
+                    ..condition.clone()
+                };
+                singles.push(single.encode_to_vec());
+            }
+        }
+    }
+    singles
 }
 
 fn server_names(chain: &pb::listener::FilterChain) -> Result<(), Refusal> {

@@ -162,6 +162,22 @@ fn listeners() {
         address: None,
         ..good()
     });
+    let mut twice = tcp_listener(&[&[], &[]], &[&[], &[]]);
+    for (chain, protocols) in twice
+        .filter_chains
+        .iter_mut()
+        .zip([&["a", "b"][..], &["b"]])
+    {
+        let condition = chain.filter_chain_match.as_mut().unwrap();
+        condition.application_protocols = protocols.iter().map(|p| p.to_string()).collect();
+    }
+    refused_listener(twice);
+    // This Envoy takes, and no chain is ever found.
+    let blind = pb::listener::Listener {
+        listener_filters: Vec::new(),
+        ..good()
+    };
+    assert!(listener(&blind).is_err());
 }
 
 fn answer() -> pb::route::Route {
