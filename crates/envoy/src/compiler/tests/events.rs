@@ -325,7 +325,7 @@ fn placed((name, value): (&'static str, Option<Gateway>)) -> Event {
 }
 
 fn gateway() -> impl Strategy<Value = Gateway> {
-    let server = (select(&SERVERS[..]), select(NAMES));
+    let server = (select(SERVERS), select(NAMES));
     let servers = prop::collection::vec(server, 1..3);
     let selector = select(&["", "v1", "v2"][..]);
     (selector, servers, any::<u8>()).prop_map(|(selector, servers, dice)| {
