@@ -44,6 +44,13 @@ impl Draft {
         self.problems.extend(problems);
     }
 
+    /// Takes in every object of a file, those that stand twice, too.
+    pub fn read_each(&mut self, name: &str, text: &str) {
+        let (objects, problems) = watch::directory::documents(name, text);
+        self.objects.extend(objects);
+        self.problems.extend(problems);
+    }
+
     /// Takes as given what the objects name, for want of workloads.
     pub fn assume(&mut self) {
         self.workloads = assume::workloads(&self.objects, &self.mesh.domain);

@@ -65,6 +65,13 @@ struct Running {
     emptied: bool,
 }
 
+/// What one file says by itself; an object that stands twice is there twice.
+pub fn documents(name: &str, text: &str) -> (Vec<Object>, Vec<Problem>) {
+    let name: Arc<str> = name.into();
+    let parsed = parse::file(&name, text);
+    (parsed.objects, parsed.problems)
+}
+
 /// What files with these names and texts say, as a directory of them would tell it.
 pub fn read<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,

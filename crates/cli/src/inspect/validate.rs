@@ -22,7 +22,10 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let draft = args.surroundings.draft(&texts(&args.files)?)?;
+    let mut draft = args.surroundings.draft(&[])?;
+    for text in texts(&args.files)? {
+        draft.read_each(&text.name, &text.content);
+    }
     let objects = draft.objects.len();
     Ok(output::report(
         &draft.validate(),
