@@ -3,6 +3,7 @@
 // clippy.toml allows this in test functions only, and a test crate has helpers, too.
 #![allow(clippy::unwrap_used)]
 
+mod cluster; // a small DC/OS cluster: the guide, and faults
 mod codes; // every code has a page, and its examples are true
 mod crds; // the shipped CRDs cover the kinds that are known
 mod e2e; // a whole mesh with real Envoys

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -159,6 +160,23 @@ impl Rig {
     pub async fn shell(&self, line: &str) -> io::Result<(bool, String)> {
         let file = shell::file(self.layout).display().to_string();
         control::output(&self.master, User::Root, &[&file, "-c", line]).await
+    }
+
+    /// Where programs on the machine reach a container port of a pod that runs; the first call leads
+    /// the way there.
+    pub fn outside(&self, pod: &str, container_port: u16) -> Result<Option<SocketAddr>, RigError> {
+        let tasks = self.simulator.tasks_of(pod).into_iter();
+        let mut running = tasks.filter(|task| task.state == "TASK_RUNNING");
+        let found = running.find_map(|task| {
+            let mut ports = task.ports.iter();
+            let port = ports.find(|port| port.container_port == Some(container_port))?;
+            Some((task.agent_ip, port.host_port?))
+        });
+        let Some((IpAddr::V4(agent), port)) = found else {
+            return Ok(None);
+        };
+        net::expose(self.layout, port, (agent, port))?;
+        Ok(Some((self.layout.inside(), port).into()))
     }
 
     /// Waits until the control plane answers.

@@ -97,6 +97,23 @@ pub(crate) fn publish(
     host_port_rule(layout, agent, "-A", host_port, to)
 }
 
+/// Leads a port of the master's end of the link to an address of the cluster, for programs on the
+/// machine that take part in a test.
+pub(crate) fn expose(
+    layout: Layout,
+    port: u16,
+    (ip, to): (Ipv4Addr, u16),
+) -> Result<(), CommandError> {
+    let inside = layout.inside();
+    let script = format!(
+        "sysctl -qw net.ipv4.ip_forward=1\n\
+         iptables -w -t nat -A PREROUTING -d {inside} -p tcp --dport {port} \
+         -j DNAT --to-destination {ip}:{to}\n\
+         iptables -w -t nat -A POSTROUTING -d {ip} -p tcp --dport {to} -j MASQUERADE\n"
+    );
+    script_in(&layout.master(), &script).map(drop)
+}
+
 /// Takes a host port away.
 pub(crate) fn unpublish(
     layout: Layout,

@@ -4,7 +4,11 @@
 /// for any lines. Blanks at the ends of lines do not count.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<&str> = pattern.lines().map(str::trim).collect();
-    let text: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let text: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .collect();
     let pattern: Vec<&str> = pattern.into_iter().filter(|l| !l.is_empty()).collect();
     lines(&pattern, &text)
 }
@@ -45,7 +49,11 @@ fn an_ellipsis_stands_for_anything() {
         ("200", "503\n", false),
         ("… v1\n… v3", "  12 v1\n  8 v3", true),
         ("… v1", "12 v1\n8 v3", false),
-        ("{\n…\n\"Host\": \"a\",\n…\n}", "{\n  \"x\": 1,\n  \"Host\": \"a\",\n  \"y\": 2\n}", true),
+        (
+            "{\n…\n\"Host\": \"a\",\n…\n}",
+            "{\n  \"x\": 1,\n  \"Host\": \"a\",\n  \"y\": 2\n}",
+            true,
+        ),
         ("a…c…e", "abcde", true),
         ("a…c…e", "abde", false),
         ("…", "", true),

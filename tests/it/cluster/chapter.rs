@@ -16,7 +16,12 @@ pub(super) struct Step {
 pub(super) fn chapters(directory: &Path) -> Vec<Step> {
     let files = fs::read_dir(directory).unwrap();
     let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.retain(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(|c: char| c.is_ascii_digit())));
+    files.retain(|file| {
+        file.file_name().is_some_and(|name| {
+            name.to_string_lossy()
+                .starts_with(|c: char| c.is_ascii_digit())
+        })
+    });
     files.sort();
     assert!(!files.is_empty(), "no chapters in {}", directory.display());
     let steps = files.iter().flat_map(|file| {
@@ -67,5 +72,8 @@ fn a_text_right_after_a_command_is_what_it_shows() {
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].place, "1.md:3");
     assert_eq!(found[0].shows.as_deref(), Some("a\nb"));
-    assert_eq!((found[1].command.as_str(), &found[1].shows), ("true", &None));
+    assert_eq!(
+        (found[1].command.as_str(), &found[1].shows),
+        ("true", &None)
+    );
 }
