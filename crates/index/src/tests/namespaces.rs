@@ -298,3 +298,22 @@ fn virtual_addresses_are_names_and_ports_of_the_service() {
     let world = world_of(vec![pod_workload(pod(spec, vec![]), vec![])], vec![route]);
     assert_eq!(codes(&world), [""; 0]);
 }
+
+/// A rule of a namespace without the host and without callers is told (PH0726).
+#[test]
+fn a_destination_rule_that_no_caller_looks_up_is_told() {
+    let of = |namespace: &str| {
+        let mut index = index_of(mesh(NamespaceMode::TopGroup, &[]));
+        let db = at("/shop/mysql", json!({"istio": "mysql"}), 1);
+        index.apply(workload(Event::Apply(db)));
+        let spec = json!({"host": "mysql.shop.marathon.slave.mesos",
+            "trafficPolicy": {"loadBalancer": {"simple": "RANDOM"}}});
+        let mut rule = object("DestinationRule", "mysql", spec);
+        rule.key.namespace = namespace.into();
+        index.apply(config(Event::Apply(rule)));
+        (*published(&mut index).world).clone()
+    };
+    assert_eq!(codes(&of("nowhere")), [crate::codes::RULE_UNSEEN]);
+    assert_eq!(codes(&of("shop")), [""; 0]);
+    assert_eq!(codes(&of("istio-system")), [""; 0]);
+}
