@@ -143,6 +143,10 @@ impl Container {
             "1",
             "--log-level",
             "warning",
+            // A listener that changes lets go of its connections with their next answers, so that a
+            // policy is in force for those that were open before, too.
+            "--drain-strategy",
+            "immediate",
         ];
         self.proxy = Some(place.start("envoy", User::Id(PROXY_USER), &program).await?);
         // With the first running container the pod is part of the mesh: its proxy gets listeners.
