@@ -34,7 +34,14 @@ async fn every_step_shows_what_the_guide_says() {
 /// Runs a step until it shows what it should.
 async fn take(rig: &Rig, step: &Step) -> Result<(), String> {
     let deadline = Instant::now() + PATIENCE;
-    let line = format!("cd {} && {}", root().display(), step.command);
+    // Like one shell all the way: what a step exports, later ones have.
+    let exports = rig.layout().directory().join("exports");
+    let line = format!(
+        "cd {}; touch {exports}; . {exports}\n{}\nstatus=$?; export -p > {exports}; exit $status",
+        root().display(),
+        step.command,
+        exports = exports.display(),
+    );
     loop {
         let (success, shown) = rig.shell(&line).await.map_err(|e| e.to_string())?;
         let seen = match &step.shows {

@@ -112,7 +112,10 @@ impl Running {
                     patience = None;
                     if self.restore().await.is_none() { return }
                 }
-                () = until(self.due), if self.due.is_some() => self.write().await,
+                // Not before the old lists have been told: a file without them would lose them.
+                () = until(self.due), if self.due.is_some() && patience.is_none() => {
+                    self.write().await;
+                }
             }
         }
     }
