@@ -7,6 +7,7 @@ mod policy;
 mod socket;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::OutboundPolicy;
@@ -23,20 +24,42 @@ const PASSTHROUGH_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 const INBOUND_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
 
 /// All that the cluster of a workload's own port depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct InboundKey {
-    pub(crate) application: SocketAddr,
+    /// Where connections arrive.
+    pub(crate) port: u16,
+    pub(crate) application: Application,
     pub(crate) http2: bool,
     pub(crate) connect_timeout: Duration,
+}
+
+/// Where the application of a workload's port is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Application {
+    At(SocketAddr),
+    /// At the workload's own address, to which interception rules would send connections back to
+    /// the proxy but for their source.
+    Intercepted(SocketAddr),
+    /// The path of a socket.
+    Pipe(Arc<str>),
 }
 
 /// The workload's own application. A fixed address reaches it whether it listens on all addresses
 /// or on this one only, and needs no help from interception rules.
 pub(crate) fn inbound(key: &InboundKey) -> pb::cluster::Cluster {
-    let name = names::inbound_cluster(key.application.port());
+    let name = names::inbound_cluster(key.port);
+    let address = match &key.application {
+        Application::At(address) | Application::Intercepted(address) => message::address(*address),
+        Application::Pipe(path) => message::pipe(path),
+    };
+    let source = match &key.application {
+        Application::Intercepted(address) if address.is_ipv4() => Some(own_source()),
+        _ => None,
+    };
     pb::cluster::Cluster {
-        load_assignment: Some(endpoint::fixed(&name, key.application)),
+        load_assignment: Some(endpoint::fixed(&name, address)),
         circuit_breakers: Some(policy::limits(None, None)),
+        upstream_bind_config: source,
         typed_extension_protocol_options: http::version(key.http2),
         ..base(name, DiscoveryType::Static, key.connect_timeout)
     }
@@ -76,13 +99,17 @@ pub(crate) fn passthrough(connect_timeout: Duration) -> pb::cluster::Cluster {
 
 /// The port of the workload that a connection was made to, though no service declares it.
 pub(crate) fn inbound_passthrough(connect_timeout: Duration) -> pb::cluster::Cluster {
-    let source = SocketAddr::new(IpAddr::V4(INBOUND_SOURCE), 0);
     pb::cluster::Cluster {
-        upstream_bind_config: Some(pb::core::BindConfig {
-            source_address: Some(message::socket_address(source)),
-            ..Default::default()
-        }),
+        upstream_bind_config: Some(own_source()),
         ..original_destination(names::INBOUND_PASSTHROUGH, connect_timeout)
+    }
+}
+
+fn own_source() -> pb::core::BindConfig {
+    let source = SocketAddr::new(IpAddr::V4(INBOUND_SOURCE), 0);
+    pb::core::BindConfig {
+        source_address: Some(message::socket_address(source)),
+        ..Default::default()
     }
 }
 

@@ -71,7 +71,7 @@ fn cluster(name: String, collector: &Collector, registry: &Registry) -> pb::clus
         Ok(ip) => {
             let address = SocketAddr::new(ip, collector.port);
             pb::cluster::Cluster {
-                load_assignment: Some(endpoint::fixed(&name, address)),
+                load_assignment: Some(endpoint::fixed(&name, message::address(address))),
                 ..of_kind(DiscoveryType::Static)
             }
         }

@@ -1,6 +1,7 @@
 //! The walk over a World, for one proxy.
 
 mod chains;
+mod inbound;
 mod listeners;
 mod output;
 mod ports;

@@ -214,7 +214,7 @@ impl OfView {
                         return true;
                     }
                 }
-                let contested = sidecar::contested(&self.registry.world.mesh, proxy);
+                let contested = sidecar::contested(&self.registry, proxy);
                 let now = Asked::of(&self.registry);
                 contested
                     .iter()

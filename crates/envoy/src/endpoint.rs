@@ -10,7 +10,7 @@ use model::{Endpoint, Health, Labels, Locality, LocalityBalance};
 use pb::endpoint::{ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 
 use crate::built::Built;
-use crate::{Kind, message, pb, wire};
+use crate::{Kind, pb, wire};
 
 pub(crate) use nearness::{Located, Standpoint};
 
@@ -48,7 +48,7 @@ pub(crate) fn assignment(key: &AssignmentKey<'_>, buffer: &mut Vec<u8>) -> Built
 }
 
 /// The assignment of a cluster with one fixed address.
-pub(crate) fn fixed(cluster: &str, address: SocketAddr) -> ClusterLoadAssignment {
+pub(crate) fn fixed(cluster: &str, address: pb::core::Address) -> ClusterLoadAssignment {
     ClusterLoadAssignment {
         cluster_name: cluster.to_owned(),
         endpoints: vec![LocalityLbEndpoints {
@@ -189,9 +189,9 @@ fn put_locality(locality: &Locality, buffer: &mut Vec<u8>) {
     }
 }
 
-fn lb_endpoint(address: SocketAddr) -> LbEndpoint {
+fn lb_endpoint(address: pb::core::Address) -> LbEndpoint {
     let endpoint = pb::endpoint::Endpoint {
-        address: Some(message::address(address)),
+        address: Some(address),
         ..Default::default()
     };
     LbEndpoint {

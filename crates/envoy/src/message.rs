@@ -65,6 +65,16 @@ pub(crate) fn address(address: SocketAddr) -> pb::core::Address {
     }
 }
 
+/// A socket on the proxy's own machine.
+pub(crate) fn pipe(path: &str) -> pb::core::Address {
+    pb::core::Address {
+        address: Some(pb::core::address::Address::Pipe(pb::core::Pipe {
+            path: path.to_owned(),
+            ..Default::default()
+        })),
+    }
+}
+
 /// The range that holds this address alone.
 pub(crate) fn single_address(ip: IpAddr) -> pb::core::CidrRange {
     pb::core::CidrRange {

@@ -136,10 +136,7 @@ fn address(target: &NamedTarget) -> pb::core::Address {
     use pb::core::address::Address;
     use pb::core::socket_address::PortSpecifier;
     let address = match target {
-        NamedTarget::Pipe(path) => Address::Pipe(pb::core::Pipe {
-            path: path.to_string(),
-            ..Default::default()
-        }),
+        NamedTarget::Pipe(path) => return message::pipe(path),
         NamedTarget::Name(name, port) => Address::SocketAddress(pb::core::SocketAddress {
             address: name.to_string(),
             port_specifier: Some(PortSpecifier::PortValue((*port).into())),

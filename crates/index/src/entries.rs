@@ -249,6 +249,10 @@ impl Entry {
         service.subject_alt_names.extend(names);
         service.subject_alt_names.sort();
         service.subject_alt_names.dedup();
+        let named = self.service.named_subjects.iter().cloned();
+        service.named_subjects.extend(named);
+        service.named_subjects.sort();
+        service.named_subjects.dedup();
     }
 
     /// Its own endpoints; without any, a name that proxies resolve is the endpoint itself.

@@ -56,7 +56,9 @@ pub use protocol::Protocol;
 pub use proxy::{Capture, Proxy, ProxyIdentity, Role};
 pub use reporting::{AccessLog, Reporting, Tracing};
 pub use service::{NamedEndpoint, NamedTarget, Placement, Port, Resolution, Service, ServicePort};
-pub use sidecar::{Binding, Egress, EgressHost, EgressNamespace, EgressPort, Ingress, Sidecar};
+pub use sidecar::{
+    Binding, Egress, EgressHost, EgressNamespace, EgressPort, Ingress, IngressTarget, Sidecar,
+};
 pub use telemetry::Telemetry;
 pub use traffic_policy::{Policies, TrafficPolicy};
 pub use visibility::ExportTo;

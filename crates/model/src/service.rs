@@ -22,6 +22,9 @@ pub struct Service {
     pub named: Vec<NamedEndpoint>,
     /// Who the workloads prove to be, for TLS that a destination rule begins. Sorted, each once.
     pub subject_alt_names: Vec<String>,
+    /// Those of them that an object names, which hold for TLS of every kind, not only between
+    /// workloads of the mesh. Sorted, each once.
+    pub named_subjects: Vec<Arc<str>>,
     pub export_to: ExportTo,
 }
 
@@ -97,6 +100,7 @@ impl Service {
             location: Placement::default(),
             named: Vec::new(),
             subject_alt_names: Vec::new(),
+            named_subjects: Vec::new(),
             export_to: ExportTo::default(),
         }
     }

@@ -69,8 +69,20 @@ pub struct Ingress {
     pub name: Arc<str>,
     pub protocol: Protocol,
     pub binding: Binding,
-    /// Where the application is; `None` is the port itself on the proxy's own idea of it.
-    pub target: Option<SocketAddr>,
+    pub target: IngressTarget,
+}
+
+/// Where the application behind an ingress listener is. Always on the proxy's own machine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum IngressTarget {
+    /// The port of the listener, at the address where the proxy finds its application.
+    Port,
+    /// A loopback address.
+    Loopback(SocketAddr),
+    /// A port at the instance's own address.
+    Instance(u16),
+    /// The absolute path of a socket.
+    Pipe(Arc<str>),
 }
 
 // === impl EgressHost ===

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::tls::{ClientTls, MeshTls};
+use model::tls::{ClientTls, MeshTls, VerifyServer};
 use model::{AuthPolicy, Placement, TrafficPolicy};
 
 use crate::built::Built;
@@ -40,7 +40,29 @@ fn policy(registry: &Registry, target: Target<'_>) -> TrafficPolicy {
     if mesh && target.rule.is_none() && target.service.location == Placement::Mesh {
         policy.port.tls = Some(Arc::new(ClientTls::Mesh(MeshTls::default())));
     }
+    if let Some(tls) = policy.port.tls.as_deref() {
+        let verifying = verifying(tls, &target.service.named_subjects);
+        policy.port.tls = verifying.map(Arc::new).or(policy.port.tls);
+    }
     policy
+}
+
+/// Settings that name nobody take the names of the service entry, as in Istio; `None` if nothing
+/// changes. Between workloads of the mesh the accounts do that.
+fn verifying(tls: &ClientTls, named: &[Arc<str>]) -> Option<ClientTls> {
+    let ClientTls::Origin(tls) = tls else {
+        return None;
+    };
+    let mut tls = tls.clone();
+    match &mut tls.verify {
+        VerifyServer::Check {
+            subject_alt_names, ..
+        } if subject_alt_names.is_empty() && !named.is_empty() => {
+            *subject_alt_names = named.to_vec();
+            Some(ClientTls::Origin(tls))
+        }
+        _ => None,
+    }
 }
 
 /// The identities that instances of a service have. Only mutual TLS asks.

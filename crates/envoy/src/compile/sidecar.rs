@@ -3,17 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use model::authentication::Mode;
-use model::{Capture, Instance, InstancePort, Mesh, Protocol, Proxy};
+use model::{Capture, Ingress, Proxy};
 
+use super::inbound;
 use super::listeners::{Listeners, conflict};
 use super::output::Output;
 use super::ports::Asking;
 use crate::built::Built;
-use crate::cluster::{self, InboundKey};
+use crate::cluster;
 use crate::filter::Handling;
-use crate::finding::{self, Text, code};
 use crate::listener::inbound::PortKey;
-use crate::listener::{inbound, outbound, virtual_};
+use crate::listener::{outbound, virtual_};
 use crate::registry::{Registry, connect_timeout};
 use crate::reporting::Told;
 use crate::route::{self, Caller, SidecarKey};
@@ -70,12 +70,14 @@ pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
     let mut listeners = Listeners::default();
     let told = Told::of(&registry.world, proxy);
     let identity = OwnIdentity::new(&registry.world.mesh, &proxy.identity);
-    let keys = own_ports(registry, proxy, &told, &identity);
+    let ports = inbound::ports(registry, proxy, &told, &identity);
     if proxy.capture == Capture::Redirect {
+        let handed = ports.iter().filter(|port| !port.bound);
+        let keys: Vec<_> = handed.map(|port| port.key.clone()).collect();
         let own = (keys.as_slice(), &told, &identity);
         virtual_listeners(registry, proxy, own, &mut listeners, output);
     }
-    inbound_side(registry, proxy, &keys, &mut listeners, output);
+    inbound::add(registry, proxy, &ports, &mut listeners, output);
     hidden(registry, proxy, &told, &listeners, output);
 }
 
@@ -117,18 +119,22 @@ pub(crate) fn outbound_address(capture: Capture) -> IpAddr {
 }
 
 /// The ports of outbound listeners that the proxy's own may hide.
-pub(crate) fn contested(mesh: &Mesh, proxy: &Proxy) -> Vec<u16> {
+pub(crate) fn contested(registry: &Registry, proxy: &Proxy) -> Vec<u16> {
     let mut ports = Vec::new();
     if proxy.capture == Capture::Redirect {
-        ports.extend(virtual_::ports(mesh));
+        ports.extend(virtual_::ports(&registry.world.mesh));
     }
+    let outbound = outbound_address(proxy.capture);
     let instance = proxy.instance.as_deref();
-    let own = instance.filter(|i| i.address == Some(outbound_address(proxy.capture)));
+    let own = instance.filter(|i| i.address == Some(outbound));
     ports.extend(
         own.into_iter()
             .flat_map(|i| &i.ports)
             .map(|port| port.target),
     );
+    let ingress = inbound::ingress(registry, proxy).unwrap_or_default();
+    let there = |listener: &&Ingress| own.is_some() || listener.binding.address == Some(outbound);
+    ports.extend(ingress.iter().filter(there).map(|listener| listener.port));
     ports
 }
 
@@ -162,76 +168,4 @@ fn virtual_listeners(
         handling: served,
     };
     listeners.add(inbound, None, output, || virtual_::inbound(&key));
-}
-
-/// The ports of the workload, each target once.
-fn own_ports<'a>(
-    registry: &'a Registry,
-    proxy: &'a Proxy,
-    told: &'a Told,
-    identity: &'a OwnIdentity,
-) -> Vec<PortKey<'a>> {
-    let mesh = &registry.world.mesh;
-    let instance = proxy.instance.as_deref();
-    let ports = instance.map_or(&[][..], |instance| &instance.ports);
-    let served = ports.iter().filter(|port| port.protocol != Protocol::Udp);
-    let key = |port: &'a InstancePort| PortKey {
-        target: port.target,
-        service_port: port.service_port,
-        host: instance.and_then(|instance| instance.hosts.first()),
-        protocol: port.protocol,
-        demand: instance
-            .map(|instance| registry.policies().of_port(instance, port).demand)
-            .unwrap_or_default(),
-        identity: identity.view(),
-        handling: Handling::new(mesh, told.as_server()),
-    };
-    let mut keys: Vec<_> = served.map(key).collect();
-    keys.dedup_by_key(|key| key.target);
-    keys
-}
-
-fn inbound_side(
-    registry: &Registry,
-    proxy: &Proxy,
-    keys: &[PortKey<'_>],
-    listeners: &mut Listeners,
-    output: &mut Output,
-) {
-    let Some(instance) = proxy.instance.as_deref() else {
-        return;
-    };
-    let bind = proxy.capture != Capture::Redirect;
-    let address = instance.address.filter(|address| {
-        let loops = bind && *address == proxy.application;
-        if loops && !keys.is_empty() {
-            output.diagnostics.push(same_address(instance, *address));
-        }
-        !loops
-    });
-    for key in keys {
-        output.add(Built::cluster(&cluster::inbound(&InboundKey {
-            application: SocketAddr::new(proxy.application, key.target),
-            http2: key.protocol.is_http2(),
-            connect_timeout: connect_timeout(&registry.world),
-        })));
-        if let Some(address) = address {
-            let at = SocketAddr::new(address, key.target);
-            listeners.add(at, None, output, || inbound::build(key, address, bind));
-        }
-    }
-}
-
-fn same_address(instance: &Instance, address: IpAddr) -> model::Diagnostic {
-    let text = Text {
-        why: format!(
-            "the application of {} listens on {address}, where its proxy would have to listen",
-            instance.id
-        ),
-        effect: "the proxy takes no connections for it".to_owned(),
-        remedy: "let the application listen on another address, such as 127.0.0.1, and name that \
-                 address in the proxy's node metadata"
-            .to_owned(),
-    };
-    finding::error(code::APPLICATION_ADDRESS, None, String::new(), text)
 }

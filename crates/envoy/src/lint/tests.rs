@@ -32,7 +32,8 @@ fn both_refuse(verdict: Result<(), Refusal>, resource: ((Kind, String), Value)) 
 
 fn fixed() -> pb::cluster::Cluster {
     crate::cluster::inbound(&crate::cluster::InboundKey {
-        application: at("127.0.0.1:80"),
+        port: 80,
+        application: crate::cluster::Application::At(at("127.0.0.1:80")),
         http2: false,
         connect_timeout: Duration::from_secs(1),
     })

@@ -13,7 +13,7 @@ use crate::{message, names, pb, route};
 /// All that the handling of one port of a workload depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PortKey<'a> {
-    /// The port on which connections arrive, and on which the application listens.
+    /// The port on which connections arrive.
     pub(crate) target: u16,
     /// The port that callers use, for the names of operations.
     pub(crate) service_port: u16,

@@ -1,5 +1,6 @@
 //! The routes of a sidecar: one configuration for each HTTP port of the mesh.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::route::{GatewayRef, VirtualService};
@@ -40,7 +41,8 @@ struct Host<'a> {
 pub(crate) fn sidecar(key: &SidecarKey<'_>, buffer: &mut Vec<u8>) -> Built {
     let mut diagnostics = Vec::new();
     let mut taken = Taken::with_capacity(key.services.len() * 5);
-    let mut hosts = hosts(key, &mut taken, &mut diagnostics);
+    let addresses: Vec<_> = key.services.iter().map(|s| addresses(s)).collect();
+    let mut hosts = hosts(key, &addresses, &mut taken, &mut diagnostics);
     hosts.sort_by(|a, b| a.title.cmp(&b.title));
     let every = Domain {
         name: "*",
@@ -63,10 +65,11 @@ pub(crate) fn sidecar(key: &SidecarKey<'_>, buffer: &mut Vec<u8>) -> Built {
     }
 }
 
-/// Full names claim their domains first, then aliases, then the shorter forms. A domain is taken
+/// Full names claim their domains first, then aliases, addresses and the shorter forms. A domain is taken
 /// once, and a host that is left without any is left out.
 fn hosts<'a>(
     key: &SidecarKey<'a>,
+    addresses: &'a [Vec<String>],
     taken: &mut Taken<'a>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Host<'a>> {
@@ -84,6 +87,12 @@ fn hosts<'a>(
     for host in &mut hosts {
         host.claim_aliases(taken, diagnostics);
     }
+    // Requests that name no host name the address. What several services share tells none of them.
+    for (host, addresses) in hosts.iter_mut().zip(addresses) {
+        for name in addresses {
+            host.claim(taken, Domain { name, dot: false });
+        }
+    }
     let domain = key.domain.trim_matches('.').to_ascii_lowercase();
     for host in &mut hosts {
         for name in std::iter::once(host.name).chain(host.aliases()) {
@@ -94,6 +103,16 @@ fn hosts<'a>(
     }
     hosts.retain(|host| !host.domains.is_empty());
     hosts
+}
+
+/// As they stand in the header `Host`.
+fn addresses(service: &Service) -> Vec<String> {
+    let each = service.addresses.iter().filter_map(|block| block.single());
+    each.map(|address| match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    })
+    .collect()
 }
 
 // === impl Host ===

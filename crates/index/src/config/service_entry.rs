@@ -46,6 +46,10 @@ pub(super) fn convert(
             addresses,
             resolution,
             location,
+            named_subjects: subject_alt_names
+                .iter()
+                .map(|n| n.as_str().into())
+                .collect(),
             subject_alt_names,
             export_to,
             ..Service::new(host, context.object.key.namespace.clone())

@@ -1,12 +1,13 @@
 //! `Sidecar` to what its proxies see and where they listen.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod ingress;
+
+use std::net::IpAddr;
 
 use api::istio;
 use model::{
-    Binding, Egress, EgressHost, EgressNamespace, EgressPort, Hostname, Ingress, Labels,
-    OutboundPolicy, Protocol, Sidecar,
+    Binding, Egress, EgressHost, EgressNamespace, EgressPort, Hostname, Labels, OutboundPolicy,
+    Protocol, Sidecar,
 };
 
 use super::object::Context;
@@ -28,9 +29,6 @@ pub(super) fn convert(
             "give it egress, ingress or an outboundTrafficPolicy",
         );
     }
-    if !spec.ingress.is_empty() {
-        ignored("spec.ingress", "listeners in front of the workload", report);
-    }
     if spec.inbound_connection_pool.is_some() {
         ignored(
             "spec.inboundConnectionPool",
@@ -40,7 +38,7 @@ pub(super) fn convert(
     }
     let outbound = policy.and_then(|policy| outbound(policy, report));
     let egress = egress(&spec.egress, context, report);
-    let ingress = ingress(&spec.ingress, report);
+    let ingress = ingress::listeners(&spec.ingress, report);
     let selector = spec
         .workload_selector
         .map(|selector| Labels::from(selector.labels));
@@ -194,6 +192,7 @@ fn egress_host(text: &str, context: &Context<'_>) -> Result<EgressHost, String> 
 }
 
 fn egress_port(port: &istio::Port, field: &str, report: &mut Report) -> Option<EgressPort> {
+    no_target(port, field, report);
     let protocol = protocol(port);
     match (port.number, protocol) {
         (Some(number), Some(protocol)) if number != 0 => Some(EgressPort { number, protocol }),
@@ -206,6 +205,13 @@ fn egress_port(port: &istio::Port, field: &str, report: &mut Report) -> Option<E
             );
             None
         }
+    }
+}
+
+/// The field is there for service entries alone.
+fn no_target(port: &istio::Port, field: &str, report: &mut Report) {
+    if port.target_port.is_some() {
+        ignored(&format!("{field}.port.targetPort"), "a target port", report);
     }
 }
 
@@ -251,94 +257,4 @@ fn binding(bind: &str, capture: Option<&str>, field: &str, report: &mut Report) 
         },
     };
     Some(Binding { address, bound })
-}
-
-fn ingress(specs: &[istio::IngressListener], report: &mut Report) -> Vec<Ingress> {
-    let mut seen = BTreeSet::new();
-    let mut listeners = Vec::new();
-    for (i, spec) in specs.iter().enumerate() {
-        let field = format!("spec.ingress[{i}]");
-        for (part, value) in [
-            ("tls", &spec.tls),
-            ("connectionPool", &spec.connection_pool),
-        ] {
-            if value.is_some() {
-                ignored(&format!("{field}.{part}"), part, report);
-            }
-        }
-        let Some(listener) = ingress_listener(spec, &field, report) else {
-            continue;
-        };
-        if !seen.insert(listener.port) {
-            report.refuse(
-                codes::SIDECAR_INGRESS,
-                format!("{field}.port.number"),
-                format!("the port {} is there twice", listener.port),
-                "give each listener a port of its own",
-            );
-        }
-        listeners.push(listener);
-    }
-    listeners
-}
-
-fn ingress_listener(
-    spec: &istio::IngressListener,
-    field: &str,
-    report: &mut Report,
-) -> Option<Ingress> {
-    let port = spec.port.clone().unwrap_or_default();
-    let number = port.number.filter(|number| *number != 0);
-    let (Some(number), Some(protocol)) = (number, protocol(&port)) else {
-        report.refuse(
-            codes::SIDECAR_INGRESS,
-            format!("{field}.port"),
-            "the listener needs a port with a number and a protocol that is known",
-            "write a number from 1 to 65535 and a protocol such as HTTP or TCP",
-        );
-        return None;
-    };
-    let binding = binding(&spec.bind, spec.capture_mode.as_deref(), field, report)?;
-    let target = match target(&spec.default_endpoint) {
-        Ok(target) => target,
-        Err(why) => {
-            report.refuse(
-                codes::SIDECAR_INGRESS,
-                format!("{field}.defaultEndpoint"),
-                why,
-                "write 127.0.0.1:port, or 0.0.0.0:port for the instance's own address",
-            );
-            return None;
-        }
-    };
-    Some(Ingress {
-        port: number,
-        name: port.name.as_str().into(),
-        protocol,
-        binding,
-        target,
-    })
-}
-
-/// The workload itself, and nothing else: a sidecar is no way to other machines.
-fn target(text: &str) -> Result<Option<SocketAddr>, String> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if text.starts_with("unix:") {
-        return Err("a socket file as the workload's endpoint is not supported".to_owned());
-    }
-    let address: SocketAddr = text
-        .parse()
-        .map_err(|_| format!("{text:?} is not an address with a port"))?;
-    let own: [IpAddr; 4] = [
-        Ipv4Addr::LOCALHOST.into(),
-        Ipv4Addr::UNSPECIFIED.into(),
-        Ipv6Addr::LOCALHOST.into(),
-        Ipv6Addr::UNSPECIFIED.into(),
-    ];
-    match own.contains(&address.ip()) && address.port() != 0 {
-        true => Ok(Some(address)),
-        false => Err(format!("{text} is not an address of the workload itself")),
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::authentication::Policies;
 use model::authentication::transport::{Fit, Sends, Transport};
-use model::{ChangeSet, Diagnostic, Hostname, ObjectRef, Placement, Service, World};
+use model::{ChangeSet, Diagnostic, Endpoint, Hostname, ObjectRef, Placement, Service, World};
 
 use crate::codes;
 use crate::report::Report;
@@ -66,8 +66,11 @@ fn of_service(world: &World, policies: &Policies, service: &Service) -> Vec<Diag
     };
     let mut report = Report::new(object, None, "");
     for port in &service.ports {
-        // Nobody can fail to reach nobody.
-        if !world.endpoints_of(&service.host, port.number).is_empty() {
+        // Nobody can fail to reach nobody; and what endpoints outside of the registry take, no
+        // policy tells.
+        let endpoints = world.endpoints_of(&service.host, port.number);
+        let known = |endpoint: &Endpoint| world.instances.contains_key(&endpoint.instance);
+        if endpoints.iter().any(known) {
             let transport = Transport::of(world, policies, service, port);
             check(&transport, port.number, &mut report);
         }

@@ -141,12 +141,42 @@ fn sidecar_scope() -> impl Strategy<Value = Sidecar> {
         list.into_iter().map(listener).collect()
     });
     let policy = select(&[None, Some(OutboundPolicy::RegistryOnly)][..]);
-    (egress, policy).prop_map(|(egress, outbound)| Sidecar {
+    (egress, ingress(), policy).prop_map(|(egress, ingress, outbound)| Sidecar {
         object: object("Sidecar", ""),
         selector: None,
         egress,
-        ingress: Vec::new(),
+        ingress,
         outbound,
+    })
+}
+
+/// Some of which lead back to themselves or hide outbound listeners.
+fn ingress() -> impl Strategy<Value = Vec<Ingress>> {
+    use IngressTarget::{Instance, Loopback, Pipe, Port};
+    let target = select(vec![
+        Port,
+        Loopback(at("127.0.0.1:7070")),
+        Instance(9080),
+        Pipe("/run/app.sock".into()),
+    ]);
+    let address = select(&[None, Some("0.0.0.0"), Some("127.0.0.1"), Some("10.0.0.7")][..]);
+    let port = select(&[(80u16, "http"), (9080, "grpc"), (6379, "tcp")][..]);
+    let listener = (port, address, any::<bool>(), target);
+    prop::collection::vec(listener, 0..3).prop_map(|mut list| {
+        list.sort_by_key(|((port, _), ..)| *port);
+        list.dedup_by_key(|((port, _), ..)| *port);
+        let listener =
+            |((port, name), address, bound, target): ((u16, &str), Option<&str>, _, _)| Ingress {
+                port,
+                name: name.into(),
+                protocol: Protocol::from_port_name(name).expect("a protocol"),
+                binding: Binding {
+                    address: address.map(ip),
+                    bound,
+                },
+                target,
+            };
+        list.into_iter().map(listener).collect()
     })
 }
 
