@@ -4,14 +4,18 @@
 //! service entry, says what it is; later entries of the same namespace and resolution add ports,
 //! addresses and endpoints.
 
+mod added;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use model::{
-    Endpoint, Health, Hostname, InstanceId, Labels, Locality, Location, NamedEndpoint, NamedTarget,
-    ObjectRef, Port, Reach, Resolution, Service,
+    Hostname, Labels, Locality, Location, NamedEndpoint, NamedTarget, ObjectRef, Port, Reach,
+    Resolution, Service,
 };
+
+use added::Added;
 
 use crate::codes;
 use crate::report::Report;
@@ -74,12 +78,6 @@ pub(crate) struct Entries {
 
 /// An entry, and where its document stands.
 type Placed = (Arc<Entry>, Option<Location>);
-
-/// What an endpoint adds to one port.
-enum Added {
-    Endpoint(Endpoint),
-    Named(NamedEndpoint),
-}
 
 // === impl Entries ===
 
@@ -364,69 +362,5 @@ impl Entry {
             "requests to the hosts are answered with 503",
             "correct the labels, or start the workloads",
         );
-    }
-}
-
-// === impl External ===
-
-impl External {
-    fn endpoint(&self, id: &str, reach: Reach) -> Endpoint {
-        Endpoint {
-            instance: InstanceId::from(id),
-            labels: self.labels.clone(),
-            locality: self.locality.clone(),
-            weight: self.weight,
-            health: Health::Healthy,
-            reach,
-        }
-    }
-
-    fn named(&self, port: u16, target: NamedTarget) -> NamedEndpoint {
-        NamedEndpoint {
-            port,
-            target,
-            labels: self.labels.clone(),
-            locality: self.locality.clone(),
-            weight: self.weight,
-        }
-    }
-}
-
-// === impl Built ===
-
-impl Built {
-    fn empty(service: Service) -> Built {
-        Built {
-            service,
-            endpoints_by_port: BTreeMap::new(),
-            conflicts: Vec::new(),
-        }
-    }
-
-    fn has_endpoints(&self) -> bool {
-        let listed = self.endpoints_by_port.values().any(|list| !list.is_empty());
-        listed || !self.service.named.is_empty()
-    }
-
-    /// In the order that the World promises; an instance that is there by its own label stays.
-    fn add(&mut self, added: impl Iterator<Item = (u16, Added)>) {
-        for (port, added) in added {
-            match added {
-                Added::Endpoint(endpoint) => {
-                    let list = self.endpoints_by_port.entry(port).or_default();
-                    if !list.contains(&endpoint) {
-                        list.push(endpoint);
-                    }
-                }
-                Added::Named(named) => self.service.named.push(named),
-            }
-        }
-        for list in self.endpoints_by_port.values_mut() {
-            list.sort_by_key(|e| (e.instance.clone(), e.reach.anywhere, e.reach.same_agent));
-        }
-        self.service
-            .named
-            .sort_by(|a, b| (a.port, &a.target).cmp(&(b.port, &b.target)));
-        self.service.named.dedup();
     }
 }

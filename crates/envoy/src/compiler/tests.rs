@@ -10,4 +10,5 @@ mod history;
 mod oracle;
 mod plans;
 mod policies;
+mod visibility;
 mod worlds;
