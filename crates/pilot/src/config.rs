@@ -302,7 +302,14 @@ mod tests {
     fn names_have_flags_and_the_defaults_are_flat() {
         let plain = config("--configDir /c").unwrap().mesh;
         // The mesh config knows one provider by itself, the proxy's own log.
-        assert_eq!(plain.providers.keys().collect::<Vec<_>>(), ["envoy"]);
+        assert_eq!(
+            plain
+                .providers
+                .keys()
+                .map(|name| &**name)
+                .collect::<Vec<_>>(),
+            ["envoy"]
+        );
         let providers = plain.providers.clone();
         let default = Mesh {
             providers,

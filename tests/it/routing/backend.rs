@@ -24,7 +24,10 @@ const WAIT: &str = "x-wait";
 
 /// What arrived at all backends: by request and backend, how often, and the last one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Backends(Arc<Mutex<BTreeMap<(String, String), Vec<Value>>>>);
+pub(super) struct Backends(Arc<Mutex<Seen>>);
+
+/// What arrived, by request and backend.
+type Seen = BTreeMap<(String, String), Vec<Value>>;
 
 /// One backend.
 #[derive(Debug)]

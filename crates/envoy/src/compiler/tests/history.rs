@@ -26,7 +26,7 @@ pub(super) enum Event {
     Gateway(&'static str, Option<Gateway>),
     Telemetry(&'static str, Option<Telemetry>),
     EnvoyFilter(&'static str, Option<EnvoyFilter>),
-    Mesh(Mesh),
+    Mesh(Box<Mesh>),
     Instance(usize, Option<Instance>),
     /// A policy of that name.
     Authentication(&'static str, Option<Authentication>),
@@ -110,7 +110,7 @@ impl Truth {
             Event::Gateway(name, value) => set(&mut self.gateways, name, value),
             Event::Telemetry(name, value) => set(&mut self.telemetries, name, value),
             Event::EnvoyFilter(name, value) => set(&mut self.envoy_filters, name, value),
-            Event::Mesh(mesh) => self.mesh = mesh,
+            Event::Mesh(mesh) => self.mesh = *mesh,
             Event::Instance(at, value) => set(&mut self.instances, at, value),
             Event::Authentication(name, value) => set(&mut self.authentication, name, value),
             Event::Connection(_) => return false,
