@@ -8,6 +8,7 @@ mod edits; // files change while clients send requests
 pub(crate) mod engine; // replicas agree, refusals stay where they are, edits go on
 mod entries; // service entries and sidecars
 mod faults; // a part is wrong or away, the rest goes on
+mod mtls; // mutual TLS: who gets through, what is told, files that are missing or replaced
 mod traffic; // the traffic chapters, and the demo as people run it
 mod workloads; // Marathon moves instances while clients send requests
 

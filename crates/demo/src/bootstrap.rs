@@ -5,6 +5,7 @@
 //! iptables it has the address entries of interception mode NONE in addition.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +13,13 @@ use crate::TaskAddresses;
 
 /// Envoy's admin port in every mesh of Istio's kind.
 pub const ADMIN_PORT: u16 = 15000;
+
+/// What the metadata calls the files of a proxy's identity, and their names.
+const CERTIFICATES: [(&str, &str); 3] = [
+    ("CERT_CHAIN", "cert-chain.pem"),
+    ("KEY", "key.pem"),
+    ("ROOT_CERT", "root-cert.pem"),
+];
 
 /// The static cluster that leads to the control plane.
 pub const XDS_CLUSTER: &str = "xds-grpc";
@@ -88,6 +96,8 @@ pub struct Bootstrap {
     pub discovery: Vec<SocketAddr>,
     /// State of the world or delta.
     pub ads: AdsMode,
+    /// The folder of its certificates; `None` where Istio has them, in `/etc/certs`.
+    pub certificates: Option<PathBuf>,
 }
 
 impl Bootstrap {
@@ -138,6 +148,14 @@ impl Bootstrap {
             if self.role == Role::Sidecar {
                 set("OUTBOUND_ADDRESS", own.outbound.to_string());
                 set("APP_ADDRESS", own.app.to_string());
+            }
+        }
+        for folder in &self.certificates {
+            for side in ["CLIENT", "SERVER"] {
+                for (what, file) in CERTIFICATES {
+                    let path = folder.join(file).display().to_string();
+                    set(&format!("TLS_{side}_{what}"), path);
+                }
             }
         }
         metadata
@@ -222,6 +240,7 @@ pub(crate) mod tests {
             // Nothing listens there: the block is ours.
             discovery: vec![(block.agent(1), 15010).into()],
             ads,
+            certificates: None,
         }
     }
 

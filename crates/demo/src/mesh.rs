@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -72,6 +73,8 @@ pub struct Options {
     pub marathon: bool,
     /// The level of the Envoys' logs.
     pub envoy_log: String,
+    /// A directory in which each pod has a folder with its certificates.
+    pub certificates: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -83,6 +86,7 @@ impl Default for Options {
             config: vec![GATEWAY, DESTINATION_RULES],
             marathon: true,
             envoy_log: "warning".into(),
+            certificates: None,
         }
     }
 }
@@ -170,6 +174,7 @@ impl Mesh {
             discovery: control.grpc(),
             domain: DOMAIN.into(),
             ads: options.ads,
+            certificates: options.certificates,
         };
         let (executor, workloads) = Executor::new(setting);
         let stop = CancellationToken::new();

@@ -92,6 +92,7 @@ impl Launch {
             discovery: vec![(MASTER, 15010).into()],
             ads: AdsMode::Delta,
             interception: Interception::Redirect,
+            certificates: None,
         }
     }
 }

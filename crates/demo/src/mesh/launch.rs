@@ -45,6 +45,7 @@ pub(super) struct Setting {
     pub(super) discovery: std::net::SocketAddr,
     pub(super) domain: String,
     pub(super) ads: AdsMode,
+    pub(super) certificates: Option<PathBuf>,
 }
 
 /// The actor that owns the parts.

@@ -250,5 +250,9 @@ pub(super) fn bootstrap(role: Role, of: &Assignment, setting: &Setting) -> Boots
         domain: setting.domain.clone(),
         discovery: vec![setting.discovery],
         ads: setting.ads,
+        certificates: setting.certificates.as_ref().map(|folder| {
+            let pod = of.app.trim_start_matches('/');
+            folder.join(pod)
+        }),
     }
 }
