@@ -42,7 +42,7 @@ fn row(connection: &Connection, generation: Option<u64>, now: Instant) -> Value 
     let mut resources = Map::new();
     for (kind, status) in &connection.status.kinds {
         add_nonces(&mut row, *kind, status);
-        resources.insert(kind.short().into(), detail(status, now));
+        resources.insert(kind.short().into(), detail(*kind, status, now));
     }
     row.insert("resources".into(), Value::Object(resources));
     Value::Object(row)
@@ -64,13 +64,13 @@ fn add_nonces(row: &mut Map<String, Value>, kind: Kind, status: &KindStatus) {
     }
 }
 
-fn detail(status: &KindStatus, now: Instant) -> Value {
+fn detail(kind: Kind, status: &KindStatus, now: Instant) -> Value {
     let mark = |mark: &Option<Mark>| {
         mark.as_ref().map(|m| json!({"nonce": m.nonce, "version": m.version, "age_seconds": now.duration_since(m.at).as_secs_f64()}))
     };
     let nack = status.nack.as_ref().map(|nack| {
         json!({"nonce": nack.nonce, "message": nack.message, "names": nack.names,
-            "age_seconds": now.duration_since(nack.at).as_secs_f64()})
+            "remedy": kind.remedy(), "age_seconds": now.duration_since(nack.at).as_secs_f64()})
     });
     json!({
         "state": state(status),

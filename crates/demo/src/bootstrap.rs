@@ -150,7 +150,7 @@ impl Bootstrap {
                 set("APP_ADDRESS", own.app.to_string());
             }
         }
-        for folder in &self.certificates {
+        if let Some(folder) = &self.certificates {
             for side in ["CLIENT", "SERVER"] {
                 for (what, file) in CERTIFICATES {
                     let path = folder.join(file).display().to_string();

@@ -259,6 +259,9 @@ fn security(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {
     if let Some(domain) = domain.filter(|domain| !domain.is_empty()) {
         mesh.trust_domain = domain.into();
     }
+    let aliases = config.trust_domain_aliases.iter();
+    let aliases = aliases.filter(|alias| !alias.is_empty() && ***alias != *mesh.trust_domain);
+    mesh.trust_domain_aliases = aliases.map(|alias| alias.as_str().into()).collect();
 }
 
 fn exports(config: MeshConfig, mesh: &mut Mesh) {

@@ -36,7 +36,7 @@ pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)], mesh: &Mesh) 
             .iter()
             .filter(|r| r.instance.hosts.contains(host));
         for running in members {
-            identities.insert(account::identity(&running.instance, mesh));
+            identities.extend(account::identities(&running.instance, mesh));
             for candidate in &running.endpoints {
                 let candidates = candidates_by_port
                     .entry(candidate.service_port)
@@ -46,7 +46,7 @@ pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)], mesh: &Mesh) 
         }
     }
     if identities.is_empty() {
-        identities.insert(account::default_identity(namespace, mesh));
+        identities.extend(account::default_identities(namespace, mesh));
     }
     let endpoints = candidates_by_port.into_iter();
     Some(Built {

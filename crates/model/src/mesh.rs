@@ -34,6 +34,8 @@ pub struct Mesh {
     pub root_namespace: Arc<str>,
     /// The first part of every identity: `spiffe://cluster.local/…`.
     pub trust_domain: Arc<str>,
+    /// Domains whose identities count as those of the first.
+    pub trust_domain_aliases: Vec<Arc<str>>,
     /// Whether clients use mutual TLS by themselves where servers take it.
     pub auto_mtls: bool,
     /// Istio 1.0's policy for services that have none.
@@ -167,6 +169,7 @@ impl Default for Mesh {
             unreachable: Unreachable::default(),
             root_namespace: "istio-system".into(),
             trust_domain: "cluster.local".into(),
+            trust_domain_aliases: Vec::new(),
             // As in Istio 1.0: a policy alone breaks callers, and the rule that follows heals them.
             auto_mtls: false,
             auth_policy: AuthPolicy::default(),
@@ -182,6 +185,16 @@ impl Default for Mesh {
             default_exports: DefaultExports::default(),
             envoy_filters: false,
         }
+    }
+}
+
+impl Mesh {
+    /// The domains of the identities that belong to the mesh, its own first.
+    pub fn trust_domains(&self) -> impl Iterator<Item = &str> {
+        let aliases = self.trust_domain_aliases.iter();
+        std::iter::once(&self.trust_domain)
+            .chain(aliases)
+            .map(|domain| &**domain)
     }
 }
 

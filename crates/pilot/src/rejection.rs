@@ -27,6 +27,19 @@ pub(crate) fn log(rejection: &Rejection, origins: impl Fn(Kind, &str) -> Vec<Obj
         let (resource, version) = (&*guilty.name, guilty.version.to_string());
         let objects = list(&origins(rejection.kind, resource));
         let withheld = rejection.withheld.contains(&guilty.name);
+        if rejection.kind == Kind::Secret {
+            let remedy = Kind::Secret.remedy();
+            error!(
+                code = REJECTED,
+                proxy,
+                resource,
+                objects,
+                error = message,
+                remedy,
+                "Envoy cannot use files of its machine; connections that need them fail"
+            );
+            continue;
+        }
         error!(
             code = REJECTED,
             proxy,

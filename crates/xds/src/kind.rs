@@ -33,6 +33,17 @@ impl Kind {
         Kind::Secret,
     ];
 
+    /// What to do about a refusal, where it is not the content that is at fault.
+    pub const fn remedy(self) -> Option<&'static str> {
+        match self {
+            // Envoy remembers the content before it reads the files, and never reads them again.
+            Kind::Secret => Some(
+                "put the files there, readable for Envoy, and restart this Envoy: it looks for them once",
+            ),
+            _ => None,
+        }
+    }
+
     /// The type URL of the resource, as requests, responses and `Any` carry it.
     pub const fn type_url(self) -> &'static str {
         match self {

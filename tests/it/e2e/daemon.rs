@@ -121,6 +121,7 @@ async fn envoy(block: &Block, task: &simulator::TaskView, dir: &std::path::Path)
         panic!("{task:?}");
     };
     let bootstrap = Bootstrap {
+        certificates: None,
         role: Role::Sidecar,
         address: container,
         interception: Interception::Addresses(TaskAddresses::of(container).unwrap()),

@@ -202,6 +202,7 @@ fn scenes(certs: &Path) -> Vec<Scene> {
 
 async fn envoy(block: &Block, discovery: std::net::SocketAddr, dir: &Path) -> EnvoyProcess {
     let bootstrap = Bootstrap {
+        certificates: None,
         role: Role::Sidecar,
         address: block.container(1, 0),
         interception: Interception::Addresses(TaskAddresses::of(block.container(1, 0)).unwrap()),

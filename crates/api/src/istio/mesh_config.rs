@@ -43,6 +43,8 @@ pub struct MeshConfig {
     pub root_namespace: Option<String>,
     #[serde(alias = "trust_domain")]
     pub trust_domain: Option<String>,
+    #[serde(alias = "trust_domain_aliases", deserialize_with = "scalar::list")]
+    pub trust_domain_aliases: Vec<String>,
     #[serde(alias = "locality_lb_setting")]
     pub locality_lb_setting: Option<LocalitySetting>,
     #[serde(alias = "default_http_retry_policy")]

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use model::route::GatewayRef;
-use model::{Gateway, Hostname, ObjectRef};
+use model::{Gateway, Hostname, ObjectRef, Security};
 
 use crate::registry::Registry;
+use crate::tls::Secrets;
 use crate::{Kind, names};
 
 /// Told by the name alone, for whoever asks knows no more: Envoy's rejections name resources. Where
@@ -15,7 +16,7 @@ pub(super) fn origins(registry: &Registry, kind: Kind, name: &str) -> Vec<Object
         Kind::Cluster | Kind::Endpoint => of_cluster(registry, name).into_iter().collect(),
         Kind::Listener => of_listener(registry, name),
         Kind::Route => of_routes(registry, name),
-        Kind::Secret => BTreeSet::new(),
+        Kind::Secret => of_secret(registry, name),
     };
     found.into_iter().collect()
 }
@@ -24,6 +25,32 @@ fn of_cluster(registry: &Registry, name: &str) -> Option<ObjectRef> {
     let (_, _, host) = names::parse_outbound_cluster(name)?;
     let host = Hostname::parse(host).ok()?;
     Some(registry.rule(&host)?.object.clone())
+}
+
+/// The rules and gateways that name the files. A proxy's own identity comes from no object.
+fn of_secret(registry: &Registry, name: &str) -> BTreeSet<ObjectRef> {
+    let world = &registry.world;
+    let mut objects = BTreeSet::new();
+    let named = |secrets: Secrets| secrets.0.iter().any(|secret| secret.name() == name);
+    for rule in world.destination_rules.iter() {
+        let mut secrets = Secrets::default();
+        secrets.add_rule(rule);
+        if named(secrets) {
+            objects.insert(rule.object.clone());
+        }
+    }
+    for gateway in world.gateways.iter() {
+        let mut secrets = Secrets::default();
+        for server in &gateway.servers {
+            if let Security::Terminate(tls) = &server.security {
+                secrets.add_server(tls);
+            }
+        }
+        if named(secrets) {
+            objects.insert(gateway.object.clone());
+        }
+    }
+    objects
 }
 
 /// The gateways that listen on the port, or whose port an instance maps to it.

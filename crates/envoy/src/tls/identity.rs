@@ -25,7 +25,7 @@ impl OwnIdentity {
         OwnIdentity {
             pair: pair.map_or_else(|| IDENTITY.to_owned(), |secret| secret.name()),
             root: root.map_or_else(|| ROOT.to_owned(), |secret| secret.name()),
-            trust_domains: vec![mesh.trust_domain.to_string()],
+            trust_domains: mesh.trust_domains().map(str::to_owned).collect(),
             min: match mesh.min_tls {
                 model::TlsVersion::V1_2 => TlsVersion::V1_2,
                 model::TlsVersion::V1_3 => TlsVersion::V1_3,

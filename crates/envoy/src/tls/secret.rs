@@ -11,7 +11,7 @@ use model::tls::{
     VerifyClient, VerifyServer,
 };
 
-use model::World;
+use model::{DestinationRule, World};
 
 use crate::built::Built;
 use crate::pb;
@@ -131,14 +131,19 @@ impl Secrets {
     pub(crate) fn of(world: &World) -> Secrets {
         let mut secrets = Secrets(Secret::of_identity(&IdentityFiles::default()).into());
         for rule in world.destination_rules.iter() {
-            let of_subsets = rule.subsets.iter().map(|subset| &subset.policies);
-            for policies in std::iter::once(&rule.policies).chain(of_subsets) {
-                let each = std::iter::once(&policies.all.port).chain(policies.by_port.values());
-                let each = each.filter_map(|port| port.tls.as_deref());
-                each.for_each(|tls| secrets.add_client(tls));
-            }
+            secrets.add_rule(rule);
         }
         secrets
+    }
+
+    /// What clusters ask for because of a rule.
+    pub(crate) fn add_rule(&mut self, rule: &DestinationRule) {
+        let of_subsets = rule.subsets.iter().map(|subset| &subset.policies);
+        for policies in std::iter::once(&rule.policies).chain(of_subsets) {
+            let each = std::iter::once(&policies.all.port).chain(policies.by_port.values());
+            let each = each.filter_map(|port| port.tls.as_deref());
+            each.for_each(|tls| self.add_client(tls));
+        }
     }
 
     /// What clusters with this TLS ask for, beside the proxy's identity.

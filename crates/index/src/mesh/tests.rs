@@ -67,7 +67,7 @@ fn every_knob_of_traffic_turns() {
 fn every_knob_of_security_turns() {
     let mesh = good(json!({
         "enableAutoMtls": false, "authPolicy": "MUTUAL_TLS", "rootNamespace": "root",
-        "trustDomain": "shop", "h2UpgradePolicy": "DO_NOT_UPGRADE",
+        "trustDomain": "shop", "trustDomainAliases": ["old", "shop"], "h2UpgradePolicy": "DO_NOT_UPGRADE",
         "meshMTLS": {"minProtocolVersion": "TLSV1_3"},
     }));
     assert!(!mesh.auto_mtls && !mesh.upgrade_h2);
@@ -76,6 +76,7 @@ fn every_knob_of_security_turns() {
         (&*mesh.root_namespace, &*mesh.trust_domain),
         ("root", "shop")
     );
+    assert_eq!(mesh.trust_domain_aliases, ["old".into()]);
     assert_eq!(mesh.min_tls, TlsVersion::V1_3);
 }
 

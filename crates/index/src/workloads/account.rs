@@ -12,20 +12,31 @@ const ACCOUNT: &str = "istio.io/service-account";
 /// The account of workloads that name none, as in Istio.
 const DEFAULT: &str = "default";
 
-/// The identity in the certificate of an instance.
-pub(crate) fn identity(instance: &Instance, mesh: &Mesh) -> String {
+/// The identity in the certificate of an instance, in every domain that it may be of.
+pub(crate) fn identities<'a>(
+    instance: &'a Instance,
+    mesh: &'a Mesh,
+) -> impl Iterator<Item = String> + 'a {
     let claimed = instance.labels.get(ACCOUNT).map(str::trim);
     let account = claimed.filter(|name| is_account(name)).unwrap_or(DEFAULT);
     of_account(&instance.namespace, account, mesh)
 }
 
-/// The identity of a service of which no instance is known.
-pub(crate) fn default_identity(namespace: &str, mesh: &Mesh) -> String {
+/// The identities of a service of which no instance is known.
+pub(crate) fn default_identities<'a>(
+    namespace: &'a str,
+    mesh: &'a Mesh,
+) -> impl Iterator<Item = String> + 'a {
     of_account(namespace, DEFAULT, mesh)
 }
 
-fn of_account(namespace: &str, account: &str, mesh: &Mesh) -> String {
-    format!("spiffe://{}/ns/{namespace}/sa/{account}", mesh.trust_domain)
+fn of_account<'a>(
+    namespace: &'a str,
+    account: &'a str,
+    mesh: &'a Mesh,
+) -> impl Iterator<Item = String> + 'a {
+    let domains = mesh.trust_domains();
+    domains.map(move |domain| format!("spiffe://{domain}/ns/{namespace}/sa/{account}"))
 }
 
 /// Says so if the label of a workload names no account.

@@ -220,11 +220,14 @@ impl<'a> Flush<'a> {
     }
 
     /// Route configurations go one per response: Envoy stops at the first bad one in a response,
-    /// in no defined order, so a bad route must not share a response with good ones.
+    /// in no defined order, so a bad route must not share a response with good ones. Secrets as
+    /// well; and a refused one that is sent again, alone, would be acknowledged without being read,
+    /// because Envoy remembers its content before it looks for the files.
     fn send_parts(&mut self, kind: Kind, send: Vec<Arc<Resource>>, absent: Vec<Arc<str>>) {
         let track = &self.stream.tracks[kind.index()];
         let (alone, together): (Vec<_>, Vec<_>) = send.into_iter().partition(|resource| {
-            kind == Kind::Route || track.suspects.contains_key(&resource.name)
+            matches!(kind, Kind::Route | Kind::Secret)
+                || track.suspects.contains_key(&resource.name)
         });
         if alone.is_empty() || !together.is_empty() || !absent.is_empty() {
             self.emit(kind, &together.clone(), together, absent);

@@ -93,6 +93,7 @@ pub(crate) fn node(role: Role, task: &TaskView, block: &Block) -> Node {
         panic!("{task:?}");
     };
     let bootstrap = Bootstrap {
+        certificates: None,
         role,
         address: container,
         interception: Interception::Addresses(TaskAddresses::of(container).unwrap()),

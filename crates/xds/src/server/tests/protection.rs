@@ -137,6 +137,7 @@ async fn content_refused_by_two_proxies_is_not_offered_to_the_third() {
 async fn a_secret_that_proxies_refuse_is_offered_to_all_others() {
     let running = Running::new(Limits::default(), None).await;
     running.publish(1, &[(Kind::Secret, "default", "files")]);
+    let mut proxies = Vec::new();
     for n in 1..=3 {
         let mut proxy = Delta::open(&running, &format!("sidecar~{n}")).await;
         proxy.subscribe(Kind::Secret, "default").await;
@@ -148,6 +149,7 @@ async fn a_secret_that_proxies_refuse_is_offered_to_all_others() {
         };
         assert_eq!(sent.resources.len(), 1, "proxy {n}");
         proxy.nack(&sent, "default: Invalid path").await;
+        proxies.push(proxy);
     }
     let told = || running.publisher.rejections.lock().expect("no panic").len();
     eventually("told", || told() == 3).await;
