@@ -16,3 +16,4 @@ mod poison; // wrong objects, one at a time: nothing else is affected
 mod routing; // requests and answers for every routing feature
 mod sources; // directory and Marathon, against real files and sockets
 mod tidy; // rules about source files
+mod validation; // documents, and whether they are taken

@@ -57,6 +57,8 @@ pub enum Context {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     Merge,
+    /// Merges, and what is a list takes the place of the list that was there.
+    MergeReplacingLists,
     Add,
     Remove,
     InsertBefore,

@@ -4,7 +4,7 @@ use model::Role;
 use model::envoy_filter::{ClusterMatch, Context, Operation, Patch};
 use prost_reflect::DynamicMessage;
 
-use super::merge::merge;
+use super::merge::{Lists, merge};
 use super::value::text;
 use super::{Applied, Outcome};
 use crate::names;
@@ -16,8 +16,8 @@ pub(super) fn change(role: Role, message: &mut DynamicMessage, applied: Applied<
     }
     match (patch.operation, applied.value) {
         (Operation::Remove, _) => Outcome::Removed,
-        (Operation::Merge, Some(value)) => {
-            merge(message, value);
+        (Operation::Merge | Operation::MergeReplacingLists, Some(value)) => {
+            merge(message, value, Lists::of(patch.operation));
             Outcome::Changed
         }
         // Additions are resources of their own.

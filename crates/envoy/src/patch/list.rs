@@ -4,7 +4,7 @@ use model::envoy_filter::Operation;
 use prost_reflect::{DynamicMessage, Value};
 
 use super::Applied;
-use super::merge::merge;
+use super::merge::{Lists, merge};
 
 /// Where in a list things are added that have no neighbour named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,10 @@ pub(super) fn edit(
         return false;
     };
     let at = match applied.patch.operation {
-        Operation::Merge => return each(list, fits, |item| merge(item, value)),
+        operation @ (Operation::Merge | Operation::MergeReplacingLists) => {
+            let lists = Lists::of(operation);
+            return each(list, fits, |item| merge(item, value, lists));
+        }
         Operation::Replace => return each(list, fits, |item| *item = value.clone()),
         Operation::InsertFirst => Some(0),
         Operation::InsertBefore => list.iter().position(fits),

@@ -5,7 +5,7 @@ use model::envoy_filter::{ChainMatch, Context, ListenerMatch, Operation, Patch, 
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 use super::list::{End, edit};
-use super::merge::merge;
+use super::merge::{Lists, merge};
 use super::value::{MANAGER, close, list, open, part, text};
 use super::{Applied, Outcome, route};
 use crate::names;
@@ -94,8 +94,8 @@ fn whole(message: &mut DynamicMessage, applied: Applied<'_>) -> Outcome {
     }
     match (applied.patch.operation, applied.value) {
         (Operation::Remove, _) => Outcome::Removed,
-        (Operation::Merge, Some(value)) => {
-            merge(message, value);
+        (operation @ (Operation::Merge | Operation::MergeReplacingLists), Some(value)) => {
+            merge(message, value, Lists::of(operation));
             Outcome::Changed
         }
         _ => Outcome::Nothing,
@@ -129,10 +129,14 @@ fn chains(message: &mut DynamicMessage, applied: Applied<'_>) -> bool {
                 message.clear_field_by_name("default_filter_chain");
                 changed = true;
             }
-            (true, Operation::Merge, Some(value)) => {
+            (
+                true,
+                operation @ (Operation::Merge | Operation::MergeReplacingLists),
+                Some(value),
+            ) => {
                 let chain = message.get_field_by_name_mut("default_filter_chain");
                 if let Some(Value::Message(chain)) = chain {
-                    merge(chain, value);
+                    merge(chain, value, Lists::of(operation));
                     changed = true;
                 }
             }

@@ -4,7 +4,7 @@ use model::envoy_filter::{Patch, RouteAction, RoutesMatch, Target};
 use prost_reflect::{DynamicMessage, Value};
 
 use super::list::{End, edit};
-use super::merge::merge;
+use super::merge::{Lists, merge};
 use super::value::{list, text};
 use super::{Applied, Outcome};
 
@@ -29,7 +29,10 @@ pub(super) fn change(
     match applied.patch.target {
         Target::RouteConfiguration => {
             let value = applied.value.into_iter();
-            value.map(|value| merge(routes, value)).count() > 0
+            value
+                .map(|value| merge(routes, value, Lists::of(applied.patch.operation)))
+                .count()
+                > 0
         }
         Target::VirtualHost => list(routes, "virtual_hosts")
             .is_some_and(|hosts| edit(hosts, applied, End::Last, |host| host_fits(wanted, host))),

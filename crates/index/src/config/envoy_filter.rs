@@ -38,6 +38,7 @@ const NOT_SERVED: &[(&str, &str)] = &[
 
 const OPERATIONS: &[(&str, Operation)] = &[
     ("MERGE", Operation::Merge),
+    ("MERGE_AND_REPLACE_LIST", Operation::MergeReplacingLists),
     ("ADD", Operation::Add),
     ("REMOVE", Operation::Remove),
     ("INSERT_BEFORE", Operation::InsertBefore),
@@ -186,15 +187,26 @@ fn operation(name: &str, target: Target, field: &str, report: &mut Report) -> Op
 
 /// What can be done with each, as in Istio.
 fn allowed(target: Target) -> &'static [Operation] {
-    use Operation::{Add, InsertAfter, InsertBefore, InsertFirst, Merge, Remove, Replace};
+    use Operation::{
+        Add, InsertAfter, InsertBefore, InsertFirst, Merge, MergeReplacingLists, Remove, Replace,
+    };
     match target {
-        Target::RouteConfiguration => &[Merge],
+        Target::RouteConfiguration => &[Merge, MergeReplacingLists],
         Target::Listener | Target::FilterChain | Target::VirtualHost | Target::Cluster => {
-            &[Merge, Add, Remove]
+            &[Merge, MergeReplacingLists, Add, Remove]
         }
-        Target::HttpRoute => &[Merge, Add, Remove, InsertBefore, InsertAfter, InsertFirst],
+        Target::HttpRoute => &[
+            Merge,
+            MergeReplacingLists,
+            Add,
+            Remove,
+            InsertBefore,
+            InsertAfter,
+            InsertFirst,
+        ],
         Target::ListenerFilter | Target::NetworkFilter | Target::HttpFilter => &[
             Merge,
+            MergeReplacingLists,
             Add,
             Remove,
             InsertBefore,

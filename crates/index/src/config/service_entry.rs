@@ -59,6 +59,7 @@ pub(super) fn convert(
         endpoints,
         selector: spec
             .workload_selector
+            .filter(|_| resolution != Resolution::Passthrough)
             .map(|selector| Labels::from(selector.labels)),
     })
 }
@@ -175,12 +176,13 @@ fn ports(specs: &[istio::EntryPort], report: &mut Report) -> Vec<EntryPort> {
         }
     }
     if specs.is_empty() {
-        let remedy = "name the ports on which callers reach the hosts";
-        report.refuse(
+        // Istio takes such an entry, too, and nothing follows from it.
+        report.warn(
             codes::ENTRY_PORT,
             "spec.ports",
             "there are no ports",
-            remedy,
+            "the hosts are known, and no request can reach them",
+            "name the ports on which callers reach the hosts",
         );
     }
     ports.sort_by_key(|port| port.port.number);
@@ -236,7 +238,18 @@ fn check_endpoints(spec: &istio::ServiceEntry, resolution: Resolution, report: &
             "it has both endpoints and a workloadSelector",
             "keep one of the two",
         ),
-        Resolution::Passthrough if given > 0 || selecting => (
+        Resolution::Passthrough if selecting => {
+            // As in Istio, where such an entry is good.
+            report.warn(
+                codes::ENTRY_ENDPOINTS,
+                "spec.workloadSelector",
+                "with the resolution NONE connections go where they were going",
+                "the selector has no effect; the hosts are served",
+                "remove it, or use the resolution STATIC or DNS",
+            );
+            return;
+        }
+        Resolution::Passthrough if given > 0 => (
             "with the resolution NONE connections go where they were going, so endpoints have no use",
             "remove the endpoints, or use the resolution STATIC or DNS",
         ),

@@ -177,7 +177,7 @@ fn providers(
     for (at, provider) in wanted.iter().enumerate() {
         let name = provider.name.as_str();
         if !context.mesh.providers.get(name).is_some_and(is) {
-            report.leave_out(
+            report.warn(
                 codes::UNKNOWN_PROVIDER,
                 format!("{field}.providers[{at}].name"),
                 format!("the mesh config has no provider {name:?} of this kind"),

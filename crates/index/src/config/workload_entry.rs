@@ -38,6 +38,10 @@ pub(super) fn endpoint(
     report: &mut Report,
 ) -> Option<External> {
     ignored(spec, field, report);
+    if spec.address.is_empty() && spec.network.as_deref().is_some_and(|name| !name.is_empty()) {
+        elsewhere(field, report);
+        return None;
+    }
     let mut refuse = |part: &str, why: String| {
         let remedy = "give an IP address, a host name with the resolution DNS, or unix:// and an \
                       absolute path; ports by the names of the entry's ports";
@@ -50,6 +54,10 @@ pub(super) fn endpoint(
     };
     if matches!(target, Target::Pipe(_)) && !spec.ports.is_empty() {
         return refuse(".ports", "a socket file has no ports".to_owned());
+    }
+    if let Some(name) = spec.ports.keys().find(|name| !is_port_name(name)) {
+        let why = format!("{name:?} is no name of a port");
+        return refuse(".ports", why);
     }
     if let Some((name, _)) = spec.ports.iter().find(|(_, port)| **port == 0) {
         return refuse(".ports", format!("the port of {name:?} is 0"));
@@ -88,6 +96,7 @@ fn target(text: &str, place: Option<&Place<'_>>) -> Result<Target, String> {
     if let Some(path) = text.strip_prefix("unix://") {
         return match path.starts_with('/') || path.starts_with('@') {
             _ if dns => Err(format!("{text} is a socket file, which cannot be resolved")),
+            true if path.ends_with('/') => Err(format!("{text} is a directory, not a socket file")),
             true => Ok(Target::Pipe(path.into())),
             false => Err(format!("{text} is not an absolute path")),
         };
@@ -105,6 +114,26 @@ fn target(text: &str, place: Option<&Place<'_>>) -> Result<Target, String> {
         Ok(_) => Err(format!("{text} stands for many names")),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Letters, digits and inner hyphens, as Istio's schema has it.
+fn is_port_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (1..63).contains(&name.len())
+        && name.chars().all(inner)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Istio reaches an endpoint that has only a network through that network's gateway.
+fn elsewhere(field: &str, report: &mut Report) {
+    report.warn(
+        codes::ENTRY_ENDPOINT,
+        format!("{field}.address"),
+        "the endpoint has a network and no address, and the mesh is one network",
+        "the endpoint gets no requests",
+        "give the endpoint an address",
+    );
 }
 
 /// `region/zone/subzone`, of which the last may be missing.

@@ -231,11 +231,11 @@ fn a_peer_authentication_has_a_mode_for_all_and_one_for_each_port() {
 }
 
 #[test]
-fn ports_without_a_selector_are_ignored() {
+fn ports_without_a_selector_are_refused() {
     let ports = json!({"portLevelMtls": {"80": {"mode": "STRICT"}}});
     let world = world(vec![peer("p", ports)]);
     assert_eq!(codes(&world), [code::PORTS_WITHOUT_SELECTOR]);
-    assert!(world.authentication[0].by_port.is_empty());
+    assert!(world.authentication.is_empty());
 }
 
 #[test]

@@ -180,7 +180,6 @@ fn what_cannot_be_is_refused_with_its_code() {
             "PH0701",
             spec(a(), "DNS", &http, json!({"addresses": ["10.0.0.0/8"]})),
         ),
-        ("PH0702", spec(a(), "NONE", &json!([]), json!({}))),
         (
             "PH0702",
             spec(

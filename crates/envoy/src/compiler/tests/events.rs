@@ -1,5 +1,8 @@
 //! Random events.
 
+mod mesh;
+
+use mesh::mesh;
 use std::time::Duration;
 
 use model::route::*;
@@ -282,32 +285,6 @@ fn vary(server: &mut Server, dice: u8) {
         (Security::Passthrough, 1) => Security::Terminate(terminated("/other")),
         (same, _) => same,
     };
-}
-
-fn mesh() -> impl Strategy<Value = Mesh> {
-    (any::<bool>(), any::<bool>(), 0..2u64).prop_map(|(open, log, seconds)| Mesh {
-        outbound: if open {
-            OutboundPolicy::AllowAny
-        } else {
-            OutboundPolicy::RegistryOnly
-        },
-        reporting: if log {
-            reporting("/dev/null")
-        } else {
-            Reporting::default()
-        },
-        connect_timeout: Duration::from_secs(seconds),
-        auth_policy: match seconds {
-            0 => AuthPolicy::None,
-            _ => AuthPolicy::MutualTls,
-        },
-        providers: [
-            extensions::log_provider("json"),
-            extensions::log_provider("envoy"),
-        ]
-        .into(),
-        ..Mesh::default()
-    })
 }
 
 fn instance((at, there, dice): (usize, bool, u8)) -> Event {

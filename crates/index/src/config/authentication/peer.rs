@@ -35,6 +35,15 @@ pub(in crate::config) fn convert(
         (None, false) => Scope::Namespace,
     };
     let mtls = spec.mtls.and_then(|mtls| mtls.mode);
+    if spec
+        .port_level_mtls
+        .as_ref()
+        .is_some_and(BTreeMap::is_empty)
+    {
+        let why = "portLevelMtls is empty";
+        let remedy = "name the ports, or remove it";
+        report.refuse(codes::BAD_PEER, "spec.portLevelMtls", why, remedy);
+    }
     let by_port = spec.port_level_mtls.unwrap_or_default();
     Some(Authentication {
         object,
@@ -91,12 +100,21 @@ fn ports(
     if by_port.is_empty() || (matches!(scope, Scope::Workloads { .. }) && !is_root) {
         return read;
     }
+    if !matches!(scope, Scope::Workloads { .. }) {
+        report.refuse(
+            codes::PORTS_WITHOUT_SELECTOR,
+            "spec.portLevelMtls",
+            "ports belong to workloads, and this object selects none",
+            "add a selector",
+        );
+        return read;
+    }
     report.warn(
         codes::PORTS_WITHOUT_SELECTOR,
         "spec.portLevelMtls",
-        "ports belong to workloads, and this object selects none of one namespace",
+        "ports belong to workloads of one namespace, and this object selects some of all",
         "the ports have no effect; the mode of the whole object has",
-        "add a selector, and put the object into the namespace of the workloads",
+        "put the object into the namespace of the workloads",
     );
     BTreeMap::new()
 }
