@@ -4,11 +4,13 @@ pub(crate) mod access_log;
 mod connection;
 mod handling;
 mod http;
+mod terms;
 mod tracing;
 
 pub(crate) use connection::{Forward, connection};
 pub(crate) use handling::Handling;
 pub(crate) use http::{HttpKey, Routes, Side, http};
+pub(crate) use terms::Terms;
 
 use prost::Name;
 

@@ -201,6 +201,15 @@ impl Registry {
             .get(host, service.map_or("", |service| &service.namespace))
     }
 
+    /// What applies to the connections to a cluster of a host: nothing if no service has it.
+    pub(crate) fn policy(&self, host: &Hostname, port: u16, subset: Option<&str>) -> TrafficPolicy {
+        let service = self.world.services.get(host);
+        let rule = service.and_then(|service| self.rule(&service.host));
+        let rule = rule.filter(|rule| !rule.is_plain());
+        rule.map(|rule| rule.policy(port, subset))
+            .unwrap_or_default()
+    }
+
     pub(crate) fn endpoints(&self, host: &Hostname, port: u16) -> &[Endpoint] {
         self.world.endpoints_of(host, port)
     }

@@ -174,7 +174,7 @@ pub struct OutlierDetection {
 }
 
 /// TCP and TLS connections go through a proxy by HTTP.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tunnel {
     /// `POST` instead of `CONNECT`.
     pub post: bool,

@@ -104,7 +104,7 @@ impl<'a> Chains<'a> {
             .chain(&service.aliases)
             .cloned()
             .collect();
-        let to = Forward::to(names::outbound_cluster(self.port, None, &service.host));
+        let to = connection::own(service, self.registry, self.port);
         self.take_names(service, None, &names, &to);
     }
 
@@ -198,8 +198,8 @@ impl<'a> Chains<'a> {
                 }
             }
         }
-        let own = names::outbound_cluster(self.port, None, &service.host);
-        let own = Forward::to(own).with_mongo(protocol == Protocol::Mongo);
+        let own = connection::own(service, self.registry, self.port);
+        let own = own.with_mongo(protocol == Protocol::Mongo);
         all.push((Vec::new(), own));
         all
     }

@@ -46,7 +46,10 @@ impl Touched {
         if ruled(kind::DESTINATION_RULE) {
             touched.add_rules(old, new, changes);
         }
-        if !changes.services.is_empty() || ruled(kind::VIRTUAL_SERVICE) {
+        if !touched.virtual_services.is_empty()
+            || ruled(kind::VIRTUAL_SERVICE)
+            || !changes.services.is_empty()
+        {
             touched.add_routes(old, new);
         }
         for key in &changes.endpoints {
@@ -120,6 +123,23 @@ impl Touched {
                 self.hosts.extend(differing.cloned());
             }
         }
+        for registry in [old, new] {
+            self.add_terms(registry);
+        }
+    }
+
+    /// Listeners of connections keep to the policies of where these go.
+    fn add_terms(&mut self, registry: &Registry) {
+        let mut names: BTreeSet<&Hostname> = self.hosts.iter().collect();
+        let services = self.hosts.iter();
+        for service in services.filter_map(|host| registry.world.services.get(host)) {
+            names.extend(&service.aliases);
+            let ports = served(service).filter(|port| !port.protocol.is_http());
+            self.listeners.extend(ports.map(|port| port.number));
+        }
+        let all = registry.world.virtual_services.iter();
+        let leading = all.filter(|service| connects_to(service, &names));
+        self.virtual_services.extend(leading.cloned());
     }
 
     /// The ports of the virtual services, and of hosts that only these know.
@@ -165,11 +185,14 @@ fn ruled<'a>(registry: &'a Registry, host: &'a Hostname) -> Vec<&'a Arc<Service>
 }
 
 fn leads_to(service: &VirtualService, names: &BTreeSet<&Hostname>) -> bool {
+    let mut destinations = service.destinations();
+    connects_to(service, names) || destinations.any(|to| names.contains(&to.host))
+}
+
+fn connects_to(service: &VirtualService, names: &BTreeSet<&Hostname>) -> bool {
     let connections = service.tls.iter().chain(&service.tcp);
     let mut connections = connections.flat_map(|route| &route.to);
-    let mut destinations = service.destinations();
     connections.any(|to| names.contains(&to.destination.host))
-        || destinations.any(|to| names.contains(&to.host))
 }
 
 type Addresses = BTreeSet<(Option<IpAddr>, Option<(IpAddr, IpAddr)>)>;

@@ -4,7 +4,7 @@ use pb::tcp_proxy::tcp_proxy::{
     ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight,
 };
 
-use super::{Handling, access_log, network};
+use super::{Handling, Terms, access_log, network};
 use crate::pb;
 
 /// Where connections go.
@@ -16,6 +16,7 @@ pub(crate) struct Forward {
     title: String,
     /// Whether the bytes are MongoDB's, which Envoy can count by operation.
     mongo: bool,
+    terms: Terms,
 }
 
 /// The filters of a filter chain.
@@ -27,12 +28,12 @@ pub(crate) fn connection(to: &Forward, handling: Handling<'_>) -> Vec<pb::listen
         };
         network("envoy.filters.network.mongo_proxy", &config)
     });
-    let proxy = pb::tcp_proxy::TcpProxy {
+    let proxy = to.terms.with(pb::tcp_proxy::TcpProxy {
         stat_prefix: to.title.clone(),
         access_log: access_log::to(handling.reporting),
         cluster_specifier: Some(to.specifier()),
         ..Default::default()
-    };
+    });
     let proxy = network("envoy.filters.network.tcp_proxy", &proxy);
     mongo.into_iter().chain([proxy]).collect()
 }
@@ -45,6 +46,7 @@ impl Forward {
             title: cluster.clone(),
             clusters: vec![(cluster, 1)],
             mongo: false,
+            terms: Terms::default(),
         }
     }
 
@@ -58,12 +60,17 @@ impl Forward {
                 clusters,
                 title,
                 mongo: false,
+                terms: Terms::default(),
             }),
         }
     }
 
     pub(crate) fn with_mongo(self, mongo: bool) -> Forward {
         Forward { mongo, ..self }
+    }
+
+    pub(crate) fn on(self, terms: Terms) -> Forward {
+        Forward { terms, ..self }
     }
 
     fn specifier(&self) -> ClusterSpecifier {

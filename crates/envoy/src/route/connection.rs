@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use model::Service;
 use model::route::{ConnectionMatch, ConnectionRoute, GatewayRef, VirtualService};
 
 use super::http::{Caller, Source};
-use crate::filter::Forward;
+use crate::filter::{Forward, Terms};
 use crate::names;
 use crate::registry::Registry;
 
@@ -40,7 +41,14 @@ impl Place<'_> {
     }
 }
 
-/// The clusters of a route.
+/// The cluster of a service that no route describes.
+pub(crate) fn own(service: &Service, registry: &Registry, port: u16) -> Forward {
+    let policy = registry.policy(&service.host, port, None);
+    Forward::to(names::outbound_cluster(port, None, &service.host)).on(Terms::of(&policy))
+}
+
+/// The clusters of a route. A connection is accepted before one of them is drawn, so the policy of
+/// the first that has a weight holds for all.
 pub(crate) fn forward(
     service: &VirtualService,
     route: &ConnectionRoute,
@@ -53,9 +61,16 @@ pub(crate) fn forward(
         (names::outbound_cluster(number, subset, host), to.weight)
     });
     let title = format!("{}.{}", service.object.name, service.object.namespace);
-    // Where no destination has a weight, connections are closed.
-    Forward::weighted(title, clusters.collect())
-        .unwrap_or_else(|| Forward::to(names::BLACK_HOLE.to_owned()))
+    let Some(forward) = Forward::weighted(title, clusters.collect()) else {
+        // Where no destination has a weight, connections are closed.
+        return Forward::to(names::BLACK_HOLE.to_owned());
+    };
+    let mut weighing = route.to.iter().filter(|to| to.weight > 0);
+    let policy = weighing.next().map(|to| {
+        let (host, number) = registry.resolve(&to.destination, port);
+        registry.policy(host, number, to.destination.subset.as_deref())
+    });
+    forward.on(Terms::of(&policy.unwrap_or_default()))
 }
 
 /// What the tls and tcp routes of a virtual service ask of callers in the mesh.

@@ -1,6 +1,6 @@
 //! Random traffic policies.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,18 @@ use proptest::sample::select;
 
 /// Mostly none, as in real meshes.
 pub(super) fn policies() -> impl Strategy<Value = Policies> {
-    let port = (select(&[80u16, 9080][..]), block());
-    let by_port = prop::collection::btree_map(select(&[80u16, 9080][..]), block(), 0..2);
-    let all = (block(), prop::option::weighted(0.1, proxy_protocol()));
+    let port = (select(&[80u16, 443, 6379, 9080][..]), block());
+    let by_port = prop::collection::btree_map(select(&[80u16, 443, 6379, 9080][..]), block(), 0..2);
+    let tunnelled = prop::option::weighted(0.2, tunnel());
+    let all = (
+        block(),
+        prop::option::weighted(0.1, proxy_protocol()),
+        tunnelled,
+    );
     prop_oneof![
         2 => Just(Policies::default()),
-        2 => (all, by_port).prop_map(|((port, proxy_protocol), by_port)| Policies {
-            all: TrafficPolicy { port, proxy_protocol, ..TrafficPolicy::default() },
+        2 => (all, by_port).prop_map(|((port, proxy_protocol, tunnel), by_port)| Policies {
+            all: TrafficPolicy { port, proxy_protocol, tunnel, ..TrafficPolicy::default() },
             by_port,
         }),
         1 => port.prop_map(|(port, block)| Policies {
@@ -117,9 +122,13 @@ fn tls() -> Vec<ClientTls> {
 
 fn pool() -> impl Strategy<Value = ConnectionPool> {
     let upstream = select(&[Upstream::Declared, Upstream::Upgrade, Upstream::OfCaller][..]);
-    (1..3u32, upstream).prop_map(|(limit, upstream)| ConnectionPool {
+    let seconds = || prop::option::weighted(0.5, (1..3u64).prop_map(Duration::from_secs));
+    let all = (1..3u32, upstream, seconds(), seconds());
+    all.prop_map(|(limit, upstream, idle, lifetime)| ConnectionPool {
         max_connections: NonZeroU32::new(limit),
         upstream,
+        tcp_idle_timeout: idle,
+        max_connection_duration: lifetime,
         ..ConnectionPool::default()
     })
 }
@@ -128,6 +137,16 @@ fn outlier() -> impl Strategy<Value = OutlierDetection> {
     (1..3u64).prop_map(|seconds| OutlierDetection {
         interval: Some(Duration::from_secs(seconds)),
         ..OutlierDetection::default()
+    })
+}
+
+fn tunnel() -> impl Strategy<Value = Arc<Tunnel>> {
+    any::<bool>().prop_map(|post| {
+        Arc::new(Tunnel {
+            post,
+            host: "far.example.com".to_owned(),
+            port: NonZeroU16::new(443).unwrap(),
+        })
     })
 }
 
