@@ -4,11 +4,13 @@
 //! sleeps for a fixed time: every wait has a condition and a deadline.
 
 mod daemon; // `pilothouse discovery` as a process
+mod edge; // gateways: TLS, redirects, TCP
 mod edits; // files change while clients send requests
 pub(crate) mod engine; // replicas agree, refusals stay where they are, edits go on
 mod entries; // service entries and sidecars
 mod faults; // a part is wrong or away, the rest goes on
 mod mtls; // mutual TLS: who gets through, what is told, files that are missing or replaced
+mod tcp; // raw TCP through a sidecar
 mod traffic; // the traffic chapters, and the demo as people run it
 mod workloads; // Marathon moves instances while clients send requests
 

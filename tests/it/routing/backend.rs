@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 /// Tells one request of the table from all others.
 pub(super) const ROW: &str = "x-row";
-/// Asks for this status.
+/// Asks for this status; with a version behind it, of that version only.
 const ANSWER: &str = "x-answer";
 /// Asks for 503 so many times, before the answer comes.
 const FAIL: &str = "x-fail";
@@ -82,7 +82,8 @@ impl Echo {
         let headers = request.headers();
         let asked = |name: &str| number(headers, name);
         let row = text(headers, ROW);
-        let (wait, fail, status) = (asked(WAIT), asked(FAIL), asked(ANSWER));
+        let own = asked(&format!("{ANSWER}-{}", self.version));
+        let (wait, fail, status) = (asked(WAIT), asked(FAIL), own.or(asked(ANSWER)));
         let names: BTreeMap<String, String> = headers
             .keys()
             .map(|name| {

@@ -1,10 +1,11 @@
 //! One request of the table, and what is expected of its answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,6 +22,9 @@ pub(super) struct Row {
     /// How often; more than once for shares.
     #[serde(default = "one")]
     times: usize,
+    /// Whether all are under way at the same time.
+    #[serde(default)]
+    at_once: bool,
     #[serde(default)]
     expect: Expect,
     #[serde(skip)]
@@ -56,6 +60,8 @@ struct Expect {
     shares: BTreeMap<String, [usize; 2]>,
     /// How many of `times` have each status: a range.
     statuses: BTreeMap<String, [usize; 2]>,
+    /// Whether one version answers them all.
+    sticks: bool,
 }
 
 fn one() -> usize {
@@ -127,16 +133,19 @@ impl Caller {
             Some(at) => url.split_at(at),
             None => (url, "/"),
         };
-        let mut answers = Vec::new();
         let id = row.id.to_string();
-        for _ in 0..row.times {
-            answers.push(self.send(method, host, path, &row.headers, &id).await?);
-        }
+        let sent = (0..row.times).map(|_| self.send(method, host, path, &row.headers, &id));
+        let under_way = if row.at_once { row.times } else { 1 };
+        let answers: Vec<Answer> = stream::iter(sent).buffered(under_way).try_collect().await?;
         let expect = &row.expect;
         if row.times == 1 {
             expect.check(&answers[0])?;
         }
         let versions = answers.iter().map(|a| a.headers.get("x-version").cloned());
+        let different: BTreeSet<_> = versions.clone().collect();
+        if expect.sticks {
+            same("versions", &different.len(), &1)?;
+        }
         ranges(
             "version",
             &expect.shares,
