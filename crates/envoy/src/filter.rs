@@ -10,7 +10,6 @@ mod tracing;
 pub(crate) use connection::{Forward, connection};
 pub(crate) use handling::Handling;
 pub(crate) use http::{HttpKey, Routes, Side, http};
-pub(crate) use terms::Terms;
 
 use prost::Name;
 

@@ -33,7 +33,8 @@ pub(crate) struct Registry {
     secrets: Arc<Secrets>,
     pub(crate) clusters: Arc<Outbound>,
     filters: Arc<Filters>,
-    pub(crate) default_routes: Arc<Alike>,
+    default_routes: Arc<Alike>,
+    sticky_routes: Arc<Alike>,
 }
 
 /// The services, by what else than their own name they are found by.
@@ -78,7 +79,8 @@ impl Registry {
             secrets: Arc::new(Secrets::of(&world)),
             clusters: Arc::new(Outbound::new(connect_timeout(&world))),
             filters: Arc::new(Filters::new(&world, None)),
-            default_routes: Arc::new(Alike::new(&world.mesh)),
+            default_routes: Arc::new(Alike::new(false, &world.mesh)),
+            sticky_routes: Arc::new(Alike::new(true, &world.mesh)),
             world,
         };
         registry.routes = Arc::new(MeshRoutes::new(&registry));
@@ -208,6 +210,22 @@ impl Registry {
         let rule = rule.filter(|rule| !rule.is_plain());
         rule.map(|rule| rule.policy(port, subset))
             .unwrap_or_default()
+    }
+
+    /// Whether a cluster chooses endpoints by a hash.
+    pub(crate) fn is_sticky(&self, host: &Hostname, port: u16, subset: Option<&str>) -> bool {
+        let service = self.world.services.get(host);
+        let rule = service.and_then(|service| self.rule(&service.host));
+        let rule = rule.filter(|rule| rule.hashes());
+        rule.is_some_and(|rule| rule.policy(port, subset).hash_key().is_some())
+    }
+
+    /// The route to a service that no virtual service describes.
+    pub(crate) fn default_route(&self, host: &Hostname, port: u16) -> &Alike {
+        match self.is_sticky(host, port, None) {
+            true => &self.sticky_routes,
+            false => &self.default_routes,
+        }
     }
 
     pub(crate) fn endpoints(&self, host: &Hostname, port: u16) -> &[Endpoint] {

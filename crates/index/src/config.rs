@@ -13,6 +13,7 @@ mod gateway;
 mod names;
 mod object;
 mod regex;
+mod selector;
 mod service_entry;
 mod sidecar;
 mod telemetry;

@@ -6,6 +6,7 @@
 mod authentication;
 mod edge;
 mod gateways;
+mod policies;
 mod rules;
 mod sidecars;
 mod transport;
@@ -145,6 +146,7 @@ impl Known<'_> {
             for to in &route.to {
                 self.check_destination(&to.destination, &at, report);
             }
+            policies::check_terms(self.world, &self.aliases, route, &at, report);
         }
     }
 

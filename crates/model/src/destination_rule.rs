@@ -1,6 +1,6 @@
 //! Destination rules: the named subsets of a host, and the policies of both.
 
-use crate::traffic_policy::{Policies, TrafficPolicy};
+use crate::traffic_policy::{Policies, PortPolicy, TrafficPolicy};
 use crate::{ExportTo, Hostname, Labels, ObjectRef};
 
 /// What applies to requests after they were routed to a host.
@@ -44,6 +44,13 @@ impl DestinationRule {
         self.policies.is_empty() && subsets.all(|subset| subset.policies.is_empty())
     }
 
+    /// Whether any of its policies chooses endpoints by a hash.
+    pub fn hashes(&self) -> bool {
+        let subsets = self.subsets.iter().flat_map(|s| s.policies.each());
+        let mut levels = self.policies.each().chain(subsets);
+        levels.any(PortPolicy::hashes)
+    }
+
     pub fn subset(&self, name: &str) -> Option<&Subset> {
         self.subsets.iter().find(|subset| subset.name == name)
     }
@@ -55,7 +62,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::traffic_policy::{ConnectionPool, LoadBalancer, OutlierDetection, PortPolicy};
+    use crate::traffic_policy::{ConnectionPool, LoadBalancer, OutlierDetection};
 
     fn pool(seconds: u64) -> Option<Arc<ConnectionPool>> {
         Some(Arc::new(ConnectionPool {

@@ -3,6 +3,8 @@
 //! Values are valid by construction: numbers are in Envoy's ranges, durations that must not be zero
 //! are not, and what excludes something else is a choice.
 
+mod terms;
+
 use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use crate::locality::LocalityBalance;
 use crate::route::Share;
 use crate::tls::ClientTls;
+
+pub use terms::Terms;
 
 /// What a rule or a subset says: for all ports, and for single ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -273,6 +277,12 @@ impl TrafficPolicy {
 impl PortPolicy {
     pub fn is_empty(&self) -> bool {
         *self == PortPolicy::default()
+    }
+
+    pub fn hashes(&self) -> bool {
+        let balancer = self.load_balancer.as_ref();
+        let algorithm = balancer.and_then(|balancer| balancer.algorithm.as_ref());
+        matches!(algorithm, Some(Algorithm::ConsistentHash { .. }))
     }
 
     fn refined(self, by: &PortPolicy) -> PortPolicy {

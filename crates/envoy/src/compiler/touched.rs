@@ -123,9 +123,33 @@ impl Touched {
                 self.hosts.extend(differing.cloned());
             }
         }
+        let hashes = |registry: &Registry, host| registry.rule(host).is_some_and(|r| r.hashes());
+        let hosts = self.hosts.iter();
+        let hashed: BTreeSet<Hostname> = hosts
+            .filter(|host| hashes(old, host) || hashes(new, host))
+            .cloned()
+            .collect();
         for registry in [old, new] {
             self.add_terms(registry);
+            self.add_retries(registry, &hashed);
         }
+    }
+
+    /// Requests that stick to an endpoint are tried there again, which routes tell.
+    fn add_retries(&mut self, registry: &Registry, hashed: &BTreeSet<Hostname>) {
+        if hashed.is_empty() {
+            return;
+        }
+        let mut names: BTreeSet<&Hostname> = hashed.iter().collect();
+        let services = hashed.iter();
+        for service in services.filter_map(|host| registry.world.services.get(host)) {
+            names.extend(&service.aliases);
+            let ports = served(service).filter(|port| port.protocol.is_http());
+            self.routes.extend(ports.map(|port| port.number));
+        }
+        let all = registry.world.virtual_services.iter();
+        let leading = all.filter(|service| leads_to(service, &names));
+        self.virtual_services.extend(leading.cloned());
     }
 
     /// Listeners of connections keep to the policies of where these go.

@@ -1,10 +1,11 @@
 //! What is done with a connection whose bytes are no requests to us.
 
+use model::traffic_policy::Terms;
 use pb::tcp_proxy::tcp_proxy::{
     ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight,
 };
 
-use super::{Handling, Terms, access_log, network};
+use super::{Handling, access_log, network, terms};
 use crate::pb;
 
 /// Where connections go.
@@ -28,12 +29,13 @@ pub(crate) fn connection(to: &Forward, handling: Handling<'_>) -> Vec<pb::listen
         };
         network("envoy.filters.network.mongo_proxy", &config)
     });
-    let proxy = to.terms.with(pb::tcp_proxy::TcpProxy {
+    let proxy = pb::tcp_proxy::TcpProxy {
         stat_prefix: to.title.clone(),
         access_log: access_log::to(handling.reporting),
         cluster_specifier: Some(to.specifier()),
         ..Default::default()
-    });
+    };
+    let proxy = terms::with(&to.terms, proxy);
     let proxy = network("envoy.filters.network.tcp_proxy", &proxy);
     mongo.into_iter().chain([proxy]).collect()
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use model::Service;
 use model::route::{ConnectionMatch, ConnectionRoute, GatewayRef, VirtualService};
+use model::traffic_policy::Terms;
 
 use super::http::{Caller, Source};
-use crate::filter::{Forward, Terms};
+use crate::filter::Forward;
 use crate::names;
 use crate::registry::Registry;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use model::route::{ConnectionMatch, GatewayRef, HttpMatch, HttpRoute, VirtualService};
+use model::route::{Action, ConnectionMatch, GatewayRef, HttpMatch, HttpRoute, VirtualService};
 use model::{Diagnostic, Hostname, Labels, ObjectRef};
 
 use super::{action, cors, decorator, fault, matcher, retry};
@@ -104,7 +104,8 @@ fn build(
         let (host, port) = registry.resolve(to, place.port);
         (host.clone(), port)
     };
-    let retry = retry::build(rule.retries.as_ref(), &registry.world.mesh);
+    let sticky = is_sticky(rule, place, registry);
+    let retry = retry::build(rule.retries.as_ref(), sticky, &registry.world.mesh);
     let built = action::build(rule, retry.policy, &resolve, place.port)?;
     let condition_message = condition.map_or_else(super::any_path, matcher::build);
     let path = path(&condition_message);
@@ -130,6 +131,19 @@ fn build(
     lint::route(&route)?;
     let takes_all = condition.is_none_or(matcher::holds_always);
     Ok((Built { route, takes_all }, retry.unknown))
+}
+
+/// Whether all requests of a rule go to one cluster, and there by a hash.
+fn is_sticky(rule: &HttpRoute, place: Place<'_>, registry: &Registry) -> bool {
+    let Action::Forward(to) = &rule.action else {
+        return false;
+    };
+    let mut weighing = to.iter().filter(|one| one.weight > 0 || to.len() == 1);
+    let (Some(only), None) = (weighing.next(), weighing.next()) else {
+        return false;
+    };
+    let (host, port) = registry.resolve(&only.destination, place.port);
+    registry.is_sticky(host, port, only.destination.subset.as_deref())
 }
 
 /// The name of the rule, with that of the condition behind it.

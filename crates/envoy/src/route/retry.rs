@@ -48,11 +48,16 @@ pub(super) struct Policy {
     pub(super) unknown: Vec<String>,
 }
 
-/// What a route says, else what the mesh does.
-pub(super) fn build(retries: Option<&Retries>, mesh: &Mesh) -> Policy {
+/// What a route says, else what the mesh does. Requests that stick to an endpoint by a hash go to
+/// it again, as in Istio.
+pub(super) fn build(retries: Option<&Retries>, sticky: bool, mesh: &Mesh) -> Policy {
     let Some(retries) = retries.or(mesh.default_retries.as_ref()) else {
+        let mut policy = policy(DEFAULT_ATTEMPTS, DEFAULT_CONDITIONS.to_owned());
+        if sticky {
+            policy.retry_host_predicate.clear();
+        }
         return Policy {
-            policy: Some(policy(DEFAULT_ATTEMPTS, DEFAULT_CONDITIONS.to_owned())),
+            policy: Some(policy),
             unknown: Vec::new(),
         };
     };
@@ -67,7 +72,7 @@ pub(super) fn build(retries: Option<&Retries>, mesh: &Mesh) -> Policy {
         .per_try_timeout
         .filter(|timeout| !timeout.is_zero())
         .map(message::duration);
-    if retries.ignore_previous_hosts == Some(false) {
+    if !retries.ignore_previous_hosts.unwrap_or(!sticky) {
         policy.retry_host_predicate.clear();
     }
     if retries.remote_localities {
@@ -81,8 +86,8 @@ pub(super) fn build(retries: Option<&Retries>, mesh: &Mesh) -> Policy {
 }
 
 /// The policy of routes that no virtual service describes.
-pub(super) fn default(mesh: &Mesh) -> Option<pb::route::RetryPolicy> {
-    build(None, mesh).policy
+pub(super) fn default(sticky: bool, mesh: &Mesh) -> Option<pb::route::RetryPolicy> {
+    build(None, sticky, mesh).policy
 }
 
 /// Not the endpoint that failed before.
@@ -164,7 +169,7 @@ mod tests {
     #[test]
     fn status_codes_are_taken_out_of_the_list() {
         let wanted = retries(3, Some("gateway-error, 503,5xxx,429"));
-        let built = build(Some(&wanted), &Mesh::default());
+        let built = build(Some(&wanted), false, &Mesh::default());
         let policy = built.policy.unwrap();
         assert_eq!(policy.retry_on, "gateway-error,retriable-status-codes");
         assert_eq!(policy.retriable_status_codes, [503, 429]);
@@ -176,15 +181,15 @@ mod tests {
     #[test]
     fn no_attempts_are_no_retries_and_nothing_is_the_default() {
         assert!(
-            build(Some(&retries(0, None)), &Mesh::default())
+            build(Some(&retries(0, None)), false, &Mesh::default())
                 .policy
                 .is_none()
         );
-        let policy = build(None, &Mesh::default()).policy.unwrap();
+        let policy = build(None, false, &Mesh::default()).policy.unwrap();
         assert_eq!(policy.retry_on, DEFAULT_CONDITIONS);
         assert_eq!(policy.num_retries.unwrap().value, 2);
         assert_eq!(
-            build(Some(&retries(2, None)), &Mesh::default())
+            build(Some(&retries(2, None)), false, &Mesh::default())
                 .policy
                 .unwrap()
                 .retry_on,

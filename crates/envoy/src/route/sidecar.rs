@@ -176,7 +176,7 @@ fn routes(
         // Without a virtual service, everything goes to all endpoints.
         let cluster = names::outbound_cluster(key.port, None, host.name);
         let operation = names::default_operation(&host.title);
-        let alike = &key.registry.default_routes;
+        let alike = key.registry.default_route(host.name, key.port);
         return written::default_route(buffer, alike, &cluster, &operation);
     };
     let place = Place {

@@ -53,7 +53,8 @@ pub(crate) struct Alike {
 }
 
 impl Alike {
-    pub(crate) fn new(mesh: &Mesh) -> Alike {
+    /// Of services whose requests stick to an endpoint, or of all others.
+    pub(crate) fn new(sticky: bool, mesh: &Mesh) -> Alike {
         Alike {
             condition: wire::constant(&pb::route::Route {
                 r#match: Some(any_path()),
@@ -61,7 +62,7 @@ impl Alike {
             }),
             action: wire::constant(&pb::route::RouteAction {
                 timeout: Some(message::duration(Duration::ZERO)),
-                retry_policy: retry::default(mesh),
+                retry_policy: retry::default(sticky, mesh),
                 ..Default::default()
             }),
             name: wire::constant(&pb::route::Route {

@@ -6,7 +6,7 @@ use api::istio;
 use model::{DestinationRule, Labels, Subset};
 
 use super::object::Context;
-use super::{export, names, reference, traffic_policy};
+use super::{export, names, reference, selector, traffic_policy};
 use crate::codes;
 use crate::report::Report;
 
@@ -23,7 +23,10 @@ pub(super) fn convert(
     }
     let default = &context.mesh.default_exports.destination_rules;
     let export_to = export::read(&spec.export_to, default, context, report);
-    let workload_selector = spec.workload_selector.map(|s| Labels::from(s.labels));
+    let workload_selector = spec.workload_selector.map(|s| {
+        let at = "spec.workloadSelector.matchLabels";
+        selector::read(s.labels, at, report)
+    });
     check_export(&spec.export_to, workload_selector.is_some(), report);
     let mut policies = |policy: Option<istio::traffic_policy::TrafficPolicy>, at: &str| {
         let policy = policy.map(|policy| traffic_policy::convert(policy, at, report));

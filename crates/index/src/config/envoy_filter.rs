@@ -4,11 +4,10 @@ mod conditions;
 mod legacy;
 
 use api::istio;
-use model::Labels;
 use model::envoy_filter::{EnvoyFilter, Operation, Patch, Target};
 
 use super::object::Context;
-use super::reference;
+use super::{reference, selector};
 use crate::codes;
 use crate::report::Report;
 
@@ -62,10 +61,11 @@ pub(super) fn convert(
         );
         return None;
     }
-    let selector = match (spec.workload_selector, spec.workload_labels) {
+    let selected = match (spec.workload_selector, spec.workload_labels) {
         (Some(selector), _) => selector.labels,
         (None, labels) => labels.unwrap_or_default(),
     };
+    let selected = selector::read(selected, "spec.workloadSelector.labels", report);
     let patches = spec.config_patches.into_iter().enumerate();
     let modern = patches
         .filter_map(|(at, patch)| self::patch(patch, &format!("spec.configPatches[{at}]"), report));
@@ -80,7 +80,7 @@ pub(super) fn convert(
     }
     Some(EnvoyFilter {
         object: reference(&context.object.key),
-        selector: Labels::from(selector),
+        selector: selected,
         priority: spec.priority.unwrap_or_default(),
         patches: all,
     })

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use api::istio;
-use model::{Cidr, Labels, Placement, Port, Protocol, Resolution, Service};
+use model::{Cidr, Placement, Port, Protocol, Resolution, Service};
 
 use super::object::Context;
 use super::workload_entry::{self, Place};
-use super::{export, names, reference};
+use super::{export, names, reference, selector};
 use crate::codes;
 use crate::entries::{Entry, EntryPort, External};
 use crate::report::Report;
@@ -35,6 +35,9 @@ pub(super) fn convert(
         report,
     );
     check_tcp(&spec, &ports, resolution, report);
+    let selected = spec
+        .workload_selector
+        .map(|given| selector::read(given.labels, "spec.workloadSelector.labels", report));
     let host = hosts.first()?.clone();
     let mut subject_alt_names = spec.subject_alt_names;
     subject_alt_names.sort();
@@ -57,10 +60,7 @@ pub(super) fn convert(
         hosts,
         ports,
         endpoints,
-        selector: spec
-            .workload_selector
-            .filter(|_| resolution != Resolution::Passthrough)
-            .map(|selector| Labels::from(selector.labels)),
+        selector: selected.filter(|_| resolution != Resolution::Passthrough),
     })
 }
 

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 
 use api::istio;
 use model::{
-    Binding, Egress, EgressHost, EgressNamespace, EgressPort, Hostname, Labels, OutboundPolicy,
-    Protocol, Sidecar,
+    Binding, Egress, EgressHost, EgressNamespace, EgressPort, Hostname, OutboundPolicy, Protocol,
+    Sidecar,
 };
 
 use super::object::Context;
-use super::{export, names, reference};
+use super::{export, names, reference, selector};
 use crate::codes;
 use crate::report::Report;
 
@@ -41,7 +41,7 @@ pub(super) fn convert(
     let ingress = ingress::listeners(&spec.ingress, report);
     let selector = spec
         .workload_selector
-        .map(|selector| Labels::from(selector.labels));
+        .map(|given| selector::read(given.labels, "spec.workloadSelector.labels", report));
     Some(Sidecar {
         object: reference(&context.object.key),
         selector: selector.filter(|labels| !labels.is_empty()),

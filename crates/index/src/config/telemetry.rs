@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use api::istio;
 use api::istio::telemetry::{AccessLogging, ModeMatch, ProviderRef};
-use model::Labels;
 use model::reporting::Provider;
 use model::route::Share;
 use model::telemetry::{LoggingRule, Mode, Telemetry, TracingRule};
 
 use super::object::Context;
-use super::{cel, reference};
+use super::{cel, reference, selector};
 use crate::report::Report;
 use crate::{codes, mesh};
 
@@ -49,9 +48,10 @@ pub(super) fn convert(
             self::logging(rule, &format!("spec.accessLogging[{at}]"), context, report)
         })
         .collect();
+    let selected = spec.selector.unwrap_or_default().match_labels;
     Some(Telemetry {
         object: reference(&context.object.key),
-        selector: Labels::from(spec.selector.unwrap_or_default().match_labels),
+        selector: selector::read(selected, "spec.selector.matchLabels", report),
         tracing,
         access_logging,
     })

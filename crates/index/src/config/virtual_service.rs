@@ -108,10 +108,25 @@ fn hosts(texts: &[String], context: &Context<'_>, report: &mut Report) -> Vec<Ho
                 "remove it here",
             );
         } else {
+            tell_overlap(&host, &hosts, field, report);
             hosts.push(host);
         }
     }
     hosts
+}
+
+/// Both are routed alike, so the narrower name says nothing. Istio refuses such a list.
+fn tell_overlap(host: &Hostname, others: &[Hostname], field: String, report: &mut Report) {
+    let meets = |other: &&Hostname| host.covers(other) || other.covers(host);
+    if let Some(other) = others.iter().find(meets) {
+        report.warn(
+            codes::BAD_HOST,
+            field,
+            format!("{host} and {other} stand for the same names"),
+            "the wider of the two counts; both have the same routes",
+            "keep the wider one",
+        );
+    }
 }
 
 fn gateways(

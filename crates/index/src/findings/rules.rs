@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::tls::{ClientTls, VerifyServer};
 use model::{ChangeSet, DestinationRule, Diagnostic, Hostname, Labels, ObjectRef, World};
 
-use super::nearest;
+use super::{nearest, policies};
 use crate::codes;
 use crate::report::Report;
 use crate::ruling::Placed;
@@ -75,6 +75,7 @@ fn of_rule(
     match is_known(&rule.host, world, aliases) {
         true => {
             check_subsets(rule, world, &mut report);
+            policies::check(rule, world, &mut report);
             check_hidden_tls(rule, rules, &mut report);
         }
         false => tell_unknown(&rule.host, world, &mut report),

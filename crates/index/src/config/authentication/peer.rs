@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use api::istio;
+use model::Authentication;
 use model::authentication::{Demand, Family, Mode, Scope};
-use model::{Authentication, Labels};
 
 use crate::codes;
 use crate::config::object::Context;
-use crate::config::reference;
+use crate::config::{reference, selector};
 use crate::report::Report;
 
 const MODES: &[(&str, Option<Mode>)] = &[
@@ -28,7 +28,7 @@ pub(in crate::config) fn convert(
     let labels = spec.selector.and_then(|selector| selector.match_labels);
     let scope = match (labels.filter(|labels| !labels.is_empty()), is_root) {
         (Some(labels), everywhere) => Scope::Workloads {
-            labels: checked(labels, report),
+            labels: selector::read(labels, "spec.selector.matchLabels", report),
             everywhere,
         },
         (None, true) => Scope::Mesh,
@@ -52,19 +52,6 @@ pub(in crate::config) fn convert(
         by_port: ports(&by_port, &scope, is_root, report),
         scope,
     })
-}
-
-/// As Kubernetes has them: an empty key selects nothing.
-fn checked(labels: BTreeMap<String, String>, report: &mut Report) -> Labels {
-    if labels.contains_key("") {
-        report.refuse(
-            codes::BAD_SELECTOR,
-            "spec.selector.matchLabels",
-            "a label has an empty key",
-            "name the label that the workloads have",
-        );
-    }
-    Labels::from(labels)
 }
 
 fn demand(value: &serde_json::Value, field: String, report: &mut Report) -> Option<Demand> {
