@@ -67,8 +67,8 @@ struct Latest {
     authentication: Vec<Arc<Authentication>>,
     /// Gateways whose connections are routed otherwise.
     bound: BTreeSet<GatewayRef>,
-    /// What routes asked of callers before.
-    asked: Asked,
+    /// What routes asked of callers before, if they ask something else now.
+    asked: Option<Asked>,
     /// What there was before of telemetry and patches.
     extensions: Extensions,
     /// What rules asked of where callers are, before.
@@ -111,7 +111,7 @@ impl OfView {
             bound: touched.bound(),
             ports: touched.listeners,
             gateways: touched.gateways,
-            asked: Asked::of(&old),
+            asked: Asked::differing(&old, &self.registry),
             authentication: touched.authentication,
             extensions: Extensions::of(&old),
             located: old.located().clone(),
@@ -214,12 +214,11 @@ impl OfView {
                         return true;
                     }
                 }
-                let contested = sidecar::contested(&self.registry, proxy);
-                let now = Asked::of(&self.registry);
-                contested
-                    .iter()
-                    .any(|port| self.latest.ports.contains(port))
-                    || now.classes(proxy) != self.latest.asked.classes(proxy)
+                let ports = &self.latest.ports;
+                let contested = || sidecar::contested(&self.registry, proxy);
+                let asked = self.latest.asked.as_ref();
+                !ports.is_empty() && contested().iter().any(|port| ports.contains(port))
+                    || asked.is_some_and(|before| before.differs(&self.registry, proxy))
             }
         }
     }

@@ -10,6 +10,9 @@ mod project;
 mod rules;
 mod visibility;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;

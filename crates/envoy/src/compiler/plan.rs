@@ -27,13 +27,13 @@ pub(crate) struct Plan {
 
 /// What holds for a proxy, of what routes ask of callers.
 #[derive(Debug, PartialEq)]
-pub(super) struct Classes {
+struct Classes {
     requests: BTreeSet<Source>,
     connections: BTreeSet<Source>,
 }
 
-/// What routes ask of callers.
-#[derive(Debug, Clone, Default)]
+/// What routes asked of callers before they asked something else.
+#[derive(Debug)]
 pub(super) struct Asked {
     requests: BTreeSet<Source>,
     connections: BTreeSet<Source>,
@@ -41,7 +41,7 @@ pub(super) struct Asked {
 
 /// The sets of a proxy in a World.
 pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
-    let classes = Asked::of(registry).classes(proxy);
+    let classes = Classes::of(registry, proxy);
     let reporting = Told::of(&registry.world, proxy).client;
     let mut scopes = vec![Scope::Clusters, Scope::Secrets, Scope::Endpoints];
     scopes.extend(proxy.agent.map(Scope::EndpointsFrom));
@@ -91,18 +91,36 @@ fn patched(scope: Scope, patches: &Patches) -> SetKey {
 // === impl Asked ===
 
 impl Asked {
-    pub(super) fn of(registry: &Registry) -> Asked {
-        let routes = registry.routes();
-        Asked {
-            requests: routes.sources().clone(),
-            connections: routes.connection_sources().clone(),
-        }
+    /// `None` if routes still ask the same, as after nearly every change.
+    pub(super) fn differing(before: &Registry, now: &Registry) -> Option<Asked> {
+        let (before, now) = (before.routes(), now.routes());
+        let same = std::ptr::eq(before, now)
+            || before.sources() == now.sources()
+                && before.connection_sources() == now.connection_sources();
+        (!same).then(|| Asked {
+            requests: before.sources().clone(),
+            connections: before.connection_sources().clone(),
+        })
     }
 
-    pub(super) fn classes(&self, proxy: &Proxy) -> Classes {
-        Classes {
+    /// Whether they ask something else of this proxy now.
+    pub(super) fn differs(&self, now: &Registry, proxy: &Proxy) -> bool {
+        let before = Classes {
             requests: class(proxy, &self.requests),
             connections: class(proxy, &self.connections),
+        };
+        before != Classes::of(now, proxy)
+    }
+}
+
+// === impl Classes ===
+
+impl Classes {
+    fn of(registry: &Registry, proxy: &Proxy) -> Classes {
+        let routes = registry.routes();
+        Classes {
+            requests: class(proxy, routes.sources()),
+            connections: class(proxy, routes.connection_sources()),
         }
     }
 }

@@ -19,9 +19,9 @@ use crate::{Kind, Resource};
 #[derive(Debug)]
 pub struct Compiler {
     world: Arc<World>,
-    visibility: Visibility,
-    /// Before the latest update.
-    before: Visibility,
+    visibility: Arc<Visibility>,
+    /// Before the latest update; the same one if that changed nothing of it.
+    before: Arc<Visibility>,
     classes: BTreeMap<Arc<View>, Class>,
 }
 
@@ -73,7 +73,7 @@ pub struct Plan {
 impl Compiler {
     /// For an empty World.
     pub fn new() -> Compiler {
-        let (world, visibility) = (Arc::default(), Visibility::default());
+        let (world, visibility) = (Arc::default(), Arc::<Visibility>::default());
         let everyone = Class::new(&world, &View::default(), &visibility);
         Compiler {
             world,
@@ -87,7 +87,13 @@ impl Compiler {
     /// from the World of the update before; it may hold more. Told is what became different.
     pub fn update(&mut self, world: &Arc<World>, changes: &ChangeSet) -> Vec<SetChange> {
         self.before = self.visibility.clone();
-        self.visibility.advance(&self.world, world, changes);
+        if Visibility::concerns(changes) {
+            let mut next = Visibility::clone(&self.before);
+            next.advance(&self.world, world, changes);
+            if next != *self.before {
+                self.visibility = Arc::new(next);
+            }
+        }
         self.world = world.clone();
         let mut told = Vec::new();
         for (view, class) in &mut self.classes {
@@ -147,7 +153,8 @@ impl Compiler {
             return true;
         }
         let view = self.visibility.view(proxy);
-        view != self.before.view(proxy)
+        let is_other = || view != self.before.view(proxy);
+        !Arc::ptr_eq(&self.visibility, &self.before) && is_other()
             || self
                 .classes
                 .get(&view)

@@ -18,6 +18,8 @@ use crate::registry::kind;
 pub(crate) struct Projection {
     view: View,
     shown: Shown,
+    /// Nothing that was configured is hidden, nor changed on the way.
+    whole: bool,
     pub(crate) world: Arc<World>,
 }
 
@@ -55,6 +57,7 @@ impl Projection {
         let mut seen = Projection {
             view: view.clone(),
             shown,
+            whole: false,
             world: world.clone(),
         };
         seen.hide(world, visibility, sidecar, routes);
@@ -74,7 +77,7 @@ impl Projection {
             .iter()
             .any(|object| ours.contains(&object.kind));
         if !config && !changes.mesh {
-            self.carry(world, &changes.services);
+            self.carry(world, visibility, &changes.services);
             return changes.clone();
         }
         let next = Projection::new(world, &self.view, visibility);
@@ -89,8 +92,13 @@ impl Projection {
         changes
     }
 
-    /// Takes over what no view changes.
-    fn carry(&mut self, world: &Arc<World>, changed: &BTreeSet<Hostname>) {
+    /// Takes over what no view changes. A World of which nothing is hidden is shared as it is.
+    fn carry(&mut self, world: &Arc<World>, visibility: &Visibility, changed: &BTreeSet<Hostname>) {
+        let mut hidden = visibility.hidden(self.view.namespace.as_deref());
+        if self.whole && hidden.next().is_none() {
+            self.world = world.clone();
+            return;
+        }
         let mut services = self.world.services.clone();
         for host in changed {
             match world
@@ -121,16 +129,15 @@ impl Projection {
         sidecar: Option<Sidecar>,
         routes: Vec<Arc<VirtualService>>,
     ) {
-        let namespace = self.view.namespace.as_deref();
         let rules = world.destination_rules.iter();
         let rules: Vec<_> = rules.filter(|rule| self.has(rule)).cloned().collect();
-        let mut hidden = visibility.hidden(namespace).peekable();
-        let as_it_is = *self == Projection::plain(world)
-            && hidden.peek().is_none()
+        self.whole = self.is_plain()
             && rules.len() == world.destination_rules.len()
             && routes.len() == world.virtual_services.len()
             && world.sidecars.is_empty();
-        if as_it_is {
+        let namespace = self.view.namespace.as_deref();
+        let mut hidden = visibility.hidden(namespace).peekable();
+        if self.whole && hidden.peek().is_none() {
             return;
         }
         let mut seen = World::clone(world);
@@ -165,20 +172,9 @@ impl Projection {
         chosen && sees(self.view.namespace.as_deref(), &rule.export_to)
     }
 
-    /// Through the view of callers that are not apart.
-    fn plain(world: &Arc<World>) -> Projection {
-        Projection {
-            view: View::default(),
-            shown: Shown::default(),
-            world: world.clone(),
-        }
-    }
-}
-
-impl PartialEq for Projection {
-    /// Of the same World.
-    fn eq(&self, other: &Projection) -> bool {
-        self.view == other.view && self.shown == other.shown
+    /// Whether the view is that of callers that are not apart.
+    fn is_plain(&self) -> bool {
+        self.view == View::default() && self.shown == Shown::default()
     }
 }
 

@@ -39,6 +39,15 @@ impl Visibility {
         visibility
     }
 
+    /// Whether changes can make it another: those of endpoints and instances cannot.
+    pub(crate) fn concerns(changes: &ChangeSet) -> bool {
+        let ours = [kind::DESTINATION_RULE, kind::VIRTUAL_SERVICE, kind::SIDECAR];
+        let mut config = changes.config.iter();
+        changes.mesh
+            || !changes.services.is_empty()
+            || config.any(|object| ours.contains(&object.kind))
+    }
+
     /// The same for a later World that differs by `changes`.
     pub(crate) fn advance(&mut self, old: &World, new: &World, changes: &ChangeSet) {
         for host in &changes.services {
@@ -49,14 +58,7 @@ impl Visibility {
                 self.add(service);
             }
         }
-        let ours = [kind::DESTINATION_RULE, kind::VIRTUAL_SERVICE, kind::SIDECAR];
-        let config = changes
-            .config
-            .iter()
-            .any(|object| ours.contains(&object.kind));
-        if config || changes.mesh || !changes.services.is_empty() {
-            self.decide(new);
-        }
+        self.decide(new);
     }
 
     /// The class that a proxy belongs to.
