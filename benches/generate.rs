@@ -1,9 +1,13 @@
-//! A mesh of any size, as the updates that its sources would send.
+//! A mesh of any size, as the updates that its sources would send; and what all benches measure
+//! and write down alike.
 //!
 //! Services are pods on bridge networks, spread over agents, each service in as many versions as
 //! it has subsets; half of the services have a virtual service that splits between them.
 
+pub mod process;
+pub mod run;
 pub mod shapes;
+pub mod stat;
 
 use std::sync::Arc;
 

@@ -19,7 +19,6 @@ mod floor;
 mod marathon;
 mod names;
 mod options;
-mod process;
 mod proxy;
 mod recording;
 mod report;
@@ -28,13 +27,13 @@ mod resource;
 mod rig;
 mod server;
 mod sieve;
-mod stat;
 mod stream;
 mod wire;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use generate::{process, stat};
 
 use crate::options::{Args, Plan};
 use crate::report::Report;

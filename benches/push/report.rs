@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::Result;
+use generate::run;
 use serde_json::{Map, Value, json};
 
 use crate::options::Plan;
@@ -58,7 +58,7 @@ impl Report {
     pub(crate) fn open(plan: &Plan) -> Result<Report> {
         fs::create_dir_all(&plan.output)?;
         let path = plan.output.join("push.jsonl");
-        let previous = previous(&fs::read_to_string(&path).unwrap_or_default());
+        let previous = run::previous(&fs::read_to_string(&path).unwrap_or_default());
         let file = File::options().create(true).append(true).open(&path)?;
         Ok(Report {
             file,
@@ -70,7 +70,7 @@ impl Report {
     }
 
     pub(crate) fn begin(&self, plan: &Plan, files: u64) {
-        let (cores, load) = (cores(), process::load());
+        let (cores, load) = (run::cores(), process::load());
         println!(
             "push: {} ({}), {cores} cores, load {load:.2}, {files} open files",
             plan.pilothouse.display(),
@@ -181,52 +181,14 @@ fn fields(row: &Row, key: &str, figure: f64, ratio: Option<f64>, load: f64) -> M
 }
 
 fn common(plan: &Plan) -> Map<String, Value> {
-    let seconds = SystemTime::UNIX_EPOCH
-        .elapsed()
-        .map_or(0, |time| time.as_secs());
-    let build = plan
-        .pilothouse
-        .parent()
-        .and_then(|dir| dir.file_name())
-        .map_or("?".into(), |name| name.to_string_lossy().into_owned());
-    let value = json!({
-        "time": seconds, "version": version(plan), "commit": commit(), "build": build, "cores": cores(), "quick": plan.quick,
+    let own = json!({
         "endpoints": plan.endpoints, "subsets": plan.subsets, "rounds": plan.rounds,
     });
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
+    let mut common = run::facts(&plan.pilothouse, plan.quick);
+    if let Value::Object(own) = own {
+        common.extend(own);
     }
-}
-
-fn version(plan: &Plan) -> String {
-    output(Command::new(&plan.pilothouse).arg("--version"))
-}
-
-fn commit() -> String {
-    output(Command::new("git").args(["describe", "--always", "--dirty"]))
-}
-
-fn output(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
-    String::from_utf8_lossy(&output).trim().to_owned()
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// The last figure of each key.
-fn previous(text: &str) -> BTreeMap<String, f64> {
-    let lines = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .filter_map(|line| Some((line["key"].as_str()?.to_owned(), line["value"].as_f64()?)))
-        .collect()
+    common
 }
 
 // === impl Figures ===
@@ -290,12 +252,6 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_last_line_of_a_key_is_the_previous_run() {
-        let text = "{\"key\":\"a\",\"value\":1.5}\nnot json\n{\"key\":\"b\",\"value\":null}\n{\"key\":\"a\",\"value\":2}\n";
-        assert_eq!(previous(text), BTreeMap::from([("a".to_owned(), 2.0)]));
-    }
 
     #[test]
     fn a_figure_is_found_by_its_name() {

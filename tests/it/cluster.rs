@@ -3,8 +3,12 @@
 
 mod chapter; // from the Markdown of the guide to steps
 mod expect; // what is seen, against what should be
+mod failover; // Marathon's leader goes, and tasks change meanwhile
 mod faults; // parts are killed, stopped, away; traffic goes on
 mod guide; // docs/guide, word for word
+mod own; // definitions of an operator: images and commands
+mod stage; // Bookinfo under load, and what can be seen of it
+mod store; // etcd is silent, or has forgotten
 
 use std::path::{Path, PathBuf};
 

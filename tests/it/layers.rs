@@ -76,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "xds",
             "admin",
             "pilot",
+            "rig",
             "simulator",
         ],
     ),

@@ -19,6 +19,7 @@ pub mod bootstrap;
 pub mod check;
 pub mod client;
 pub mod envoy;
+pub mod launches;
 pub mod mesh;
 pub mod portmap;
 mod run;

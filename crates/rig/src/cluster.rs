@@ -112,7 +112,7 @@ impl Rig {
         std::fs::write(&mesh, MESH).map_err(io("the mesh config"))?;
         let mut control = ControlPlane::new(master.clone(), &options.own, &source, &mesh);
         control.start().await.map_err(io("the control plane"))?;
-        shell::write(layout, &master, &options.own).map_err(io("the shell"))?;
+        shell::write(layout, &options.own).map_err(io("the shell"))?;
         let setting = Arc::new(Setting {
             layout,
             simulator: simulator.clone(),
@@ -160,6 +160,11 @@ impl Rig {
     pub async fn shell(&self, line: &str) -> io::Result<(bool, String)> {
         let file = shell::file(self.layout).display().to_string();
         control::output(&self.master, User::Root, &[&file, "-c", line]).await
+    }
+
+    /// Runs its arguments where an operator is.
+    pub fn enter(&self) -> PathBuf {
+        self.master.enter()
     }
 
     /// Where programs on the machine reach a container port of a pod that runs; the first call leads
@@ -228,6 +233,8 @@ async fn marathon(layout: Layout) -> io::Result<Simulator> {
     });
     let options = simulator::Options {
         listen: (layout.outside(), 8080).into(),
+        // Leads when the first one ends.
+        standbys: vec![(layout.outside(), 8081).into()],
         agents: agents.into(),
         launch: simulator::Launch::Manual,
         kill: Kill::Manual,

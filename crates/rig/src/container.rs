@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use demo::launches::Phase;
 use demo::{Binary, Role};
 use simulator::Simulator;
 use tokio::process::{Child, Command};
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::certs::{Authority, CertError};
 use crate::command::CommandError;
-use crate::executor::Wanted;
+use crate::image::Application;
 use crate::layout::{Layout, PROXY_USER};
 use crate::place::{Place, User};
 use crate::pod::{Network, PodError};
@@ -29,6 +30,11 @@ const POLL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between Marathon's kill and the end of a container: callers learn of it in the meantime.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Before what fails again and again is launched once more; the simulator itself does not wait.
+const BACKOFF: Duration = Duration::from_secs(5);
+/// Launches of an instance that need no pause: the first, and those after a crash or two.
+const QUICK_LAUNCHES: u32 = 3;
 
 /// What is the same for all launches.
 pub(crate) struct Setting {
@@ -87,17 +93,17 @@ impl Container {
         }
     }
 
-    pub(crate) async fn run(mut self, mut orders: watch::Receiver<Wanted>) {
-        let mut until = orders.clone();
+    pub(crate) async fn run(mut self, mut phases: watch::Receiver<Phase>) {
+        let mut until = phases.clone();
         let ended = tokio::select! {
-            () = until_unwanted(&mut orders) => Ok(()),
+            () = until_unwanted(&mut phases) => Ok(()),
             failed = self.serve() => failed,
         };
         if let Err(failed) = ended {
             tracing::error!(pod = self.network.name, error = %failed, "a pod failed");
             self.report_all("TASK_FAILED");
         }
-        if *until.borrow_and_update() == Wanted::Kill {
+        if *until.borrow_and_update() == Phase::Kill {
             self.drain(&mut until).await;
             self.report_all("TASK_KILLED");
         }
@@ -106,6 +112,9 @@ impl Container {
 
     /// Builds everything and stays as long as it runs.
     async fn serve(&mut self) -> Result<(), Failed> {
+        if self.launch.incarnation > QUICK_LAUNCHES {
+            sleep(BACKOFF).await;
+        }
         let network = self.network.clone();
         let built = tokio::task::spawn_blocking(move || network.create());
         let place = built.await.map_err(io::Error::other)??;
@@ -114,8 +123,8 @@ impl Container {
         if let Some(role) = self.launch.role {
             self.start_proxy(&place, role).await?;
         }
-        if self.launch.role != Some(Role::Router) {
-            self.start_application(&place).await?;
+        if let Some(application) = self.launch.application.clone() {
+            self.start_application(&place, &application).await?;
         }
         self.report_all("TASK_RUNNING");
         let ended = tokio::select! {
@@ -182,22 +191,30 @@ impl Container {
         Err(Failed::NotReady(log.display().to_string()))
     }
 
-    async fn start_application(&mut self, place: &Place) -> Result<(), Failed> {
+    async fn start_application(
+        &mut self,
+        place: &Place,
+        application: &Application,
+    ) -> Result<(), Failed> {
+        if let Application::Idle(why) = application {
+            let pod = &self.network.name;
+            tracing::warn!(
+                pod,
+                "its container does nothing, commands can be run in it: {why}"
+            );
+        }
         let setting = &self.setting;
-        let program =
-            self.launch
-                .application
-                .command(&setting.own, &setting.httpbin, &self.launch.instance);
+        let program = application.command(&setting.own, &setting.httpbin, &self.launch.instance);
         let words: Vec<&str> = program.iter().map(String::as_str).collect();
         self.application = Some(place.start("application", User::Root, &words).await?);
         Ok(())
     }
 
     /// Serves on while callers learn that it ends.
-    async fn drain(&self, orders: &mut watch::Receiver<Wanted>) {
+    async fn drain(&self, phases: &mut watch::Receiver<Phase>) {
         tokio::select! {
             () = sleep(GRACE) => {}
-            _ = orders.wait_for(|wanted| *wanted == Wanted::Gone) => {}
+            _ = phases.wait_for(|phase| *phase == Phase::Gone) => {}
         }
     }
 
@@ -234,8 +251,8 @@ impl Container {
 }
 
 /// Returns when Marathon does not want the launch any more, or the rig ends.
-async fn until_unwanted(orders: &mut watch::Receiver<Wanted>) {
-    let _ = orders.wait_for(|wanted| *wanted != Wanted::Run).await;
+async fn until_unwanted(phases: &mut watch::Receiver<Phase>) {
+    let _ = phases.wait_for(|phase| *phase != Phase::Run).await;
 }
 
 /// Never, if there is no such child.

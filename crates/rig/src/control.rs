@@ -78,6 +78,11 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref()?.id()
+    }
+
     /// SIGKILL, as a crash would.
     pub async fn kill(&mut self) -> io::Result<()> {
         match self.child.take() {

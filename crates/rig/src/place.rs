@@ -10,11 +10,10 @@ use tokio::process::Child;
 
 use crate::layout::MASTER;
 
-/// A namespace, and the directory whose `etc` is laid over the machine's and whose `certs` become
+/// A namespace, entered by a script, and the directory whose `etc` is laid over the machine's and whose `certs` become
 /// `/etc/certs`. The machine itself sees nothing of either.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    namespace: String,
     directory: PathBuf,
 }
 
@@ -26,10 +25,6 @@ pub(crate) enum User {
     Id(u32),
 }
 
-// The overlay has no upper layer, so that any number of processes can have it at once.
-const ENTER: &str = "mount -t overlay overlay -o lowerdir=\"$0/etc\":/etc /etc && \
-                     mount --bind \"$0/certs\" /etc/certs && exec \"$@\"";
-
 impl Place {
     /// Prepares the files; the namespace is somebody else's business.
     pub(crate) fn prepare(namespace: String, directory: PathBuf) -> io::Result<Place> {
@@ -38,10 +33,14 @@ impl Place {
         fs::create_dir_all(directory.join("certs"))?;
         fs::write(etc.join("resolv.conf"), format!("nameserver {MASTER}\n"))?;
         fs::write(etc.join("hosts"), "127.0.0.1 localhost\n")?;
-        Ok(Place {
-            namespace,
-            directory,
-        })
+        let place = Place { directory };
+        write_program(&place.enter(), &script(&namespace, &place.directory))?;
+        Ok(place)
+    }
+
+    /// Runs its arguments there.
+    pub(crate) fn enter(&self) -> PathBuf {
+        self.directory.join("enter")
     }
 
     /// What becomes `/etc/certs`.
@@ -56,10 +55,7 @@ impl Place {
 
     /// The command line that runs a program there.
     pub(crate) fn command(&self, user: User, program: &[&str]) -> Vec<OsString> {
-        let mut line: Vec<OsString> = ["ip", "netns", "exec", &self.namespace, "sh", "-c", ENTER]
-            .map(OsString::from)
-            .into();
-        line.push(self.directory.clone().into());
+        let mut line: Vec<OsString> = vec!["sh".into(), self.enter().into()];
         if let User::Id(id) = user {
             let id = id.to_string();
             // The guard of the nursery is lost with a change of user, hence a second one.
@@ -87,19 +83,22 @@ impl Place {
         let args = line.collect();
         nursery::spawn(Order { program, args, log }).await
     }
+}
 
-    /// A script that runs its arguments there, for people and for the guide.
-    pub(crate) fn write_script(&self, file: &Path) -> io::Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        let line = self.command(User::Root, &[]);
-        let words: Vec<String> = line
-            .iter()
-            .map(|word| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''")))
-            .collect();
-        fs::write(
-            file,
-            format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" ")),
-        )?;
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755))
-    }
+/// The script that runs its arguments in a namespace, for people and for the rig itself. The overlay
+/// has no upper layer, so that any number of processes can have it at once.
+fn script(namespace: &str, directory: &Path) -> String {
+    let directory = directory.display();
+    format!(
+        "#!/bin/sh\n\
+         exec ip netns exec {namespace} sh -c 'mount -t overlay overlay -o lowerdir=\"$0/etc\":/etc /etc && \
+         mount --bind \"$0/certs\" /etc/certs && exec \"$@\"' \"{directory}\" \"$@\"\n"
+    )
+}
+
+/// Writes a file that can be run.
+pub(crate) fn write_program(file: &Path, text: &str) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(file, text)?;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755))
 }

@@ -1,42 +1,31 @@
-//! What the containers of a pod run here, read from the tasks that Marathon placed.
+//! One launch of an app or a pod, read from the tasks that Marathon placed.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 
-use demo::bookinfo::Service;
 use demo::{AdsMode, Bootstrap, Interception, Role};
 use simulator::TaskView;
 
+use crate::image::{Application, Proxy};
 use crate::layout::{DOMAIN, MASTER};
-
-/// The container beside an application in which the Envoy runs.
-const PROXY: &str = "proxy";
-const HTTPBIN_PORT: &str = "8000";
 
 /// One launch of one instance.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     pub(crate) instance: String,
+    /// How often the instance has been launched.
+    pub(crate) incarnation: u32,
     pub(crate) app: String,
     pub(crate) cluster: String,
     pub(crate) agent: Ipv4Addr,
     pub(crate) address: Ipv4Addr,
     /// What its Envoy is; `None` if it runs without one.
     pub(crate) role: Option<Role>,
-    pub(crate) application: Application,
+    /// `None` in a pod of nothing but an Envoy.
+    pub(crate) application: Option<Application>,
     /// Task ids, the Envoy's first.
     pub(crate) tasks: Vec<String>,
     /// Container port and host port.
     pub(crate) ports: Vec<(u16, Option<u16>)>,
-}
-
-/// The program of the container that is not the proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Application {
-    Bookinfo(Service),
-    Httpbin,
-    /// Only a place to run commands in.
-    Sleep,
 }
 
 impl Launch {
@@ -46,23 +35,27 @@ impl Launch {
         let (IpAddr::V4(address), IpAddr::V4(agent)) = (first.container_ip?, first.agent_ip) else {
             return None;
         };
-        let label = |name: &str| first.labels.get(name).map_or("", String::as_str);
-        let (istio, version) = (label("istio"), label("version"));
-        let is_proxy = |task: &TaskView| task.container.as_deref() == Some(PROXY);
+        let proxy = tasks.iter().find_map(Proxy::of);
+        let is_proxy = |task: &TaskView| Proxy::of(task).is_some();
         let mut ordered: Vec<&TaskView> = tasks.iter().collect();
         ordered.sort_by_key(|task| !is_proxy(task));
+        let application = ordered.iter().find(|task| !is_proxy(task));
         let ports = ordered.iter().flat_map(|task| &task.ports);
         Some(Launch {
             instance: first.instance_id.clone(),
+            incarnation: first.incarnation,
             app: first.run_spec_id.clone(),
-            cluster: [istio, version].join("-").trim_matches('-').to_owned(),
+            cluster: match &proxy {
+                Some(Proxy {
+                    cluster: Some(cluster),
+                    ..
+                }) => cluster.clone(),
+                _ => cluster(first),
+            },
             agent,
             address,
-            role: match tasks.iter().any(is_proxy) {
-                true => Some(Role::Sidecar),
-                false => istio.ends_with("gateway").then_some(Role::Router),
-            },
-            application: application(istio, version),
+            role: proxy.map(|proxy| proxy.role),
+            application: application.map(|task| Application::of(task)),
             tasks: ordered.iter().map(|task| task.id.clone()).collect(),
             ports: ports
                 .filter_map(|port| Some((port.container_port?, port.host_port)))
@@ -97,42 +90,9 @@ impl Launch {
     }
 }
 
-impl Application {
-    /// The command line, if there is something to run.
-    pub(crate) fn command(self, own: &Path, httpbin: &Path, instance: &str) -> Vec<String> {
-        let text = |path: &Path| path.display().to_string();
-        match self {
-            Application::Bookinfo(service) => [
-                &text(own),
-                "rig",
-                "bookinfo",
-                service.name(),
-                service.version(),
-                "--instance",
-                instance,
-            ]
-            .map(str::to_owned)
-            .into(),
-            Application::Httpbin => [
-                &text(httpbin),
-                "-m",
-                "httpbin.core",
-                "--host",
-                "0.0.0.0",
-                "--port",
-                HTTPBIN_PORT,
-            ]
-            .map(str::to_owned)
-            .into(),
-            Application::Sleep => ["sleep", "infinity"].map(str::to_owned).into(),
-        }
-    }
-}
-
-fn application(istio: &str, version: &str) -> Application {
-    match Service::from_labels(istio, version) {
-        Some(service) => Application::Bookinfo(service),
-        None if istio == "httpbin" => Application::Httpbin,
-        None => Application::Sleep,
-    }
+/// The name of a proxy's service, as Istio's injection makes it up.
+fn cluster(task: &TaskView) -> String {
+    let label = |name: &str| task.labels.get(name).map_or("", String::as_str);
+    let name = [label("istio"), label("version")].join("-");
+    name.trim_matches('-').to_owned()
 }

@@ -92,7 +92,7 @@ async fn up(index: u8, store: Store) -> Result<()> {
          In there: dcos marathon pod add FILE, dcos task, dcos task exec TASK COMMAND, kubectl,\n\
          curl localhost:15007/debug/syncz. Files and logs are in {}.\n\
          Ctrl-C ends it; `pilothouse rig down` removes what a crash left.",
-        shell::enter(layout).display(),
+        rig.enter().display(),
         shell::file(layout).display(),
         layout.directory().display(),
     );

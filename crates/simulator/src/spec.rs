@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, Violation};
+use crate::json::list;
 use crate::state::clock::Stamp;
 
 /// The two kinds of run spec.
@@ -65,6 +66,9 @@ pub(crate) struct Shape {
 #[derive(Clone, Debug)]
 pub(crate) struct Container {
     pub(crate) name: String,
+    pub(crate) image: Option<String>,
+    /// As a line of shell.
+    pub(crate) command: Option<String>,
     pub(crate) ports: Vec<Port>,
     pub(crate) health: Option<HealthCheck>,
 }
@@ -277,4 +281,14 @@ fn check_port(value: &Value, key: &str, path: &str, violations: &mut Vec<Violati
         let error = "must be a number between 0 and 65535";
         violations.push(Violation::new(format!("{path}/{key}"), error));
     }
+}
+
+/// A list of words as a line of shell.
+fn words(body: &Value, key: &str) -> Option<String> {
+    let words: Vec<String> = list(body, key)
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|word| format!("'{}'", word.replace('\'', "'\\''")))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }

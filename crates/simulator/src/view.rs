@@ -22,6 +22,10 @@ pub struct TaskView {
     pub kind: Kind,
     /// The pod's container.
     pub container: Option<String>,
+    /// The container image.
+    pub image: Option<String>,
+    /// What it runs instead of the image's own program, as a line of shell.
+    pub command: Option<String>,
     /// The Mesos state, such as `TASK_RUNNING`.
     pub state: String,
     /// The agent's name as Marathon shows it.
@@ -77,6 +81,8 @@ impl TaskView {
             "runSpecId": self.run_spec_id,
             "kind": match self.kind { Kind::App => "app", Kind::Pod => "pod" },
             "container": self.container,
+            "image": self.image,
+            "command": self.command,
             "state": self.state,
             "agentHostname": self.agent_hostname,
             "agentIp": self.agent_ip.to_string(),
@@ -110,6 +116,8 @@ fn task(state: &State, instance: &Instance, task: &Task) -> Option<TaskView> {
         run_spec_id: instance.spec.id.clone(),
         kind: instance.kind(),
         container: (instance.kind() == Kind::Pod).then(|| container.name.clone()),
+        image: container.image.clone(),
+        command: container.command.clone(),
         state: task.condition.mesos().to_owned(),
         agent_hostname: agent.hostname.clone(),
         agent_ip: agent.ip,

@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use simulator::{Simulator, TaskView};
+use simulator::TaskView;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::launch::{Launch, Setting};
 use super::parts;
-use super::task::{Assignment, Key, Phase, launches};
+use super::task::Assignment;
 use super::workload::{State, Workload};
 use crate::Admin;
 use crate::bootstrap::ADMIN_PORT;
+use crate::launches::{Key, Phase, confirm, launches, set};
 
 /// Orders that may wait while a launch is busy.
 const ORDERS: usize = 8;
@@ -140,26 +141,6 @@ impl Executor {
         self.workloads.send_modify(|all| {
             edit(Arc::make_mut(all));
         });
-    }
-}
-
-fn set(phase: &watch::Sender<Phase>, wanted: Phase) {
-    phase.send_if_modified(|now| {
-        // Nothing comes back from its end.
-        let changed = *now != wanted && *now != Phase::Gone;
-        if changed {
-            *now = wanted;
-        }
-        changed
-    });
-}
-
-/// Tasks that were killed before anything of them was started.
-fn confirm(simulator: &Simulator, tasks: &[TaskView]) {
-    for task in tasks.iter().filter(|task| task.state == "TASK_KILLING") {
-        if let Err(refused) = simulator.set_task_state(&task.id, "TASK_KILLED") {
-            tracing::debug!(task = task.id, %refused, "task state not taken");
-        }
     }
 }
 

@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
 use super::parts::{Parts, StartError};
-use super::task::{Assignment, Phase};
+use super::task::Assignment;
 use super::workload::State;
+use crate::launches::Phase;
 use crate::{AdsMode, Binary};
 
 /// How often a listener is tried.

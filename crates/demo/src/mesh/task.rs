@@ -1,33 +1,15 @@
 //! What Marathon wants an agent to run, read from the simulator's tasks.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use simulator::TaskView;
 
 use crate::bookinfo::Service;
+use crate::launches::Key;
 use crate::{Role, TaskAddresses};
 
 /// The container beside an application in which the Envoy runs.
 const PROXY: &str = "proxy";
-
-/// One launch of one instance: a crashed instance comes back under its id, but as another launch.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) instance: String,
-    pub(super) incarnation: u32,
-}
-
-/// What Marathon wants of a launch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Start it, keep it running.
-    Run,
-    /// End it in order and say when it is done.
-    Kill,
-    /// Mesos has seen it end, or has forgotten it.
-    Gone,
-}
 
 /// All that an agent needs to know to run a launch.
 #[derive(Debug, Clone)]
@@ -45,46 +27,6 @@ pub(super) struct Assignment {
     pub(super) tasks: Vec<String>,
     /// Container port and the host port that leads to it.
     pub(super) ports: Vec<(u16, Option<u16>)>,
-}
-
-/// The tasks of every launch, and what is wanted of it.
-pub(super) fn launches(tasks: Vec<TaskView>) -> BTreeMap<Key, (Phase, Vec<TaskView>)> {
-    let mut launches: BTreeMap<Key, Vec<TaskView>> = BTreeMap::new();
-    for task in tasks {
-        let key = Key {
-            instance: task.instance_id.clone(),
-            incarnation: task.incarnation,
-        };
-        launches.entry(key).or_default().push(task);
-    }
-    let with_phase = |(key, tasks): (Key, Vec<TaskView>)| (key, (phase(&tasks), tasks));
-    launches.into_iter().map(with_phase).collect()
-}
-
-fn phase(tasks: &[TaskView]) -> Phase {
-    let any = |states: &[&str]| {
-        tasks
-            .iter()
-            .any(|task| states.contains(&task.state.as_str()))
-    };
-    if any(&["TASK_KILLING"]) {
-        Phase::Kill
-    } else if tasks.iter().all(|task| is_wanted(&task.state)) {
-        Phase::Run
-    } else {
-        Phase::Gone
-    }
-}
-
-fn is_wanted(state: &str) -> bool {
-    // An unreachable task lives on behind the partition.
-    let wanted = [
-        "TASK_STAGING",
-        "TASK_STARTING",
-        "TASK_RUNNING",
-        "TASK_UNREACHABLE",
-    ];
-    wanted.contains(&state)
 }
 
 impl Assignment {
@@ -143,6 +85,7 @@ fn ports(task: &TaskView) -> impl Iterator<Item = (u16, Option<u16>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::launches::{Phase, launches};
     use crate::{Block, samples};
     use simulator::{Agent, Kill, Launch, Options, Simulator};
 

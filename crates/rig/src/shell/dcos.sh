@@ -41,9 +41,7 @@ execute() {
   shift
   pod=$(tasks | awk -v part="$task" '$4 == "R" && index($5, part) { print $6; exit }')
   [ -n "$pod" ] || { echo "dcos: no running task has $task in its id" >&2; exit 65; }
-  exec ip netns exec "@PREFIX@pod-$pod" sh -c \
-    'mount -t overlay overlay -o lowerdir="$0/etc":/etc /etc && mount --bind "$0/certs" /etc/certs && exec "$@"' \
-    "@PODS@/$pod" "$@"
+  exec "@PODS@/$pod/enter" "$@"
 }
 
 case "${1:-}" in

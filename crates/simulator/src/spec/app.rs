@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Constraint, Container, HealthCheck, NetworkMode, Port, Shape, Upgrade, check_port, legacy,
-    networks, path, read_networks, writable,
+    networks, path, read_networks, words, writable,
 };
 use crate::error::{ApiError, Violation};
 use crate::json::{default, field, labels, list, port, text};
@@ -153,6 +153,14 @@ pub(crate) fn read(body: &Value) -> Shape {
         .any(|c| matches!(text(c, "protocol"), None | Some("HTTP" | "HTTPS" | "TCP")));
     let container = Container {
         name: String::new(),
+        image: field(body, "container")
+            .and_then(|container| field(container, "docker"))
+            .and_then(|docker| text(docker, "image"))
+            .map(str::to_owned),
+        command: match text(body, "cmd") {
+            Some(line) => Some(line.to_owned()),
+            None => words(body, "args"),
+        },
         ports: entries.iter().map(read_port).collect(),
         health: (!checks.is_empty()).then_some(HealthCheck {
             endpoint: None,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::app::upgrade;
 use super::{
     Constraint, Container, HealthCheck, NetworkMode, Port, Shape, check_port, networks, path,
-    read_networks, writable,
+    read_networks, words, writable,
 };
 use crate::error::{ApiError, Violation};
 use crate::json::{default, field, labels, list, port, text};
@@ -181,8 +181,16 @@ fn container(body: &Value, host: bool) -> Container {
         container_port: (!host).then(|| port(endpoint, "containerPort").unwrap_or(0)),
         host_port: port(endpoint, "hostPort"),
     };
+    let command = field(body, "exec").and_then(|exec| field(exec, "command"));
     Container {
         name: text(body, "name").unwrap_or_default().to_owned(),
+        image: field(body, "image")
+            .and_then(|image| text(image, "id"))
+            .map(str::to_owned),
+        command: command.and_then(|c| match text(c, "shell") {
+            Some(line) => Some(line.to_owned()),
+            None => words(c, "argv"),
+        }),
         ports: list(body, "endpoints").iter().map(read_port).collect(),
         health: check.map(|_| HealthCheck {
             endpoint: probe.and_then(|p| text(p, "endpoint")).map(str::to_owned),

@@ -6,52 +6,52 @@ use serde_json::{Value, json};
 
 /// Latencies in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Samples(Vec<f64>);
+pub struct Samples(Vec<f64>);
 
 /// A number of milliseconds as people read it.
-pub(crate) struct Millis(pub(crate) f64);
+pub struct Millis(pub f64);
 
 // === impl Samples ===
 
 impl Samples {
-    pub(crate) fn add(&mut self, milliseconds: f64) {
+    pub fn add(&mut self, milliseconds: f64) {
         self.0.push(milliseconds);
     }
 
     /// Something that did not happen in the time that it had.
-    pub(crate) fn add_lost(&mut self) {
+    pub fn add_lost(&mut self) {
         self.0.push(f64::INFINITY);
     }
 
-    pub(crate) fn extend(&mut self, other: &Samples) {
+    pub fn extend(&mut self, other: &Samples) {
         self.0.extend(&other.0);
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(crate) fn lost(&self) -> usize {
+    pub fn lost(&self) -> usize {
         self.0.iter().filter(|sample| sample.is_infinite()).count()
     }
 
     /// By nearest rank: a sample that occurred, not a mean of two. NaN without samples.
-    pub(crate) fn percentile(&self, percent: f64) -> f64 {
+    pub fn percentile(&self, percent: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
         sorted.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
     }
 
-    pub(crate) fn median(&self) -> f64 {
+    pub fn median(&self) -> f64 {
         self.percentile(50.0)
     }
 
-    pub(crate) fn max(&self) -> f64 {
+    pub fn max(&self) -> f64 {
         self.percentile(100.0)
     }
 
-    pub(crate) fn to_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         json!({
             "p50": finite(self.median()), "p99": finite(self.percentile(99.0)), "max": finite(self.max()),
             "samples": self.len(), "lost": self.lost(),
@@ -87,7 +87,7 @@ impl fmt::Display for Millis {
 }
 
 /// JSON has no infinity: null.
-pub(crate) fn finite(number: f64) -> Value {
+pub fn finite(number: f64) -> Value {
     if number.is_finite() {
         json!((number * 1e6).round() / 1e6)
     } else {

@@ -9,22 +9,22 @@ use std::time::Duration;
 /// `/proc/<pid>/stat` counts in steps of 10 ms, which is more than a change costs; the scheduler's
 /// own count is exact, but per thread, and ends with it. A thread that has ended counts with what
 /// it had when it was last seen.
-pub(crate) struct Meter {
+pub struct Meter {
     pid: u32,
     threads: BTreeMap<String, u64>,
 }
 
 /// Resident memory in MB.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Memory {
-    pub(crate) now: f64,
-    pub(crate) peak: f64,
+pub struct Memory {
+    pub now: f64,
+    pub peak: f64,
 }
 
 // === impl Meter ===
 
 impl Meter {
-    pub(crate) fn new(pid: u32) -> Meter {
+    pub fn new(pid: u32) -> Meter {
         let mut meter = Meter {
             pid,
             threads: BTreeMap::new(),
@@ -34,7 +34,7 @@ impl Meter {
     }
 
     /// All that the process has used so far.
-    pub(crate) fn total(&mut self) -> Duration {
+    pub fn total(&mut self) -> Duration {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid))
             .into_iter()
             .flatten();
@@ -52,7 +52,7 @@ impl Meter {
 // === impl Memory ===
 
 impl Memory {
-    pub(crate) fn of(pid: u32) -> Memory {
+    pub fn of(pid: u32) -> Memory {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         Memory {
             now: megabytes(&status, "VmRSS:"),
@@ -69,7 +69,7 @@ fn megabytes(status: &str, field: &str) -> f64 {
 }
 
 /// The load average of the last minute.
-pub(crate) fn load() -> f64 {
+pub fn load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ')
         .next()
@@ -78,7 +78,7 @@ pub(crate) fn load() -> f64 {
 }
 
 /// Allows as many open files as are wished for, or as the system grants; how many that are.
-pub(crate) fn raise_file_limit() -> u64 {
+pub fn raise_file_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= WISHED);
