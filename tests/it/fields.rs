@@ -27,6 +27,10 @@ fn read() -> BTreeMap<&'static str, BTreeSet<String>> {
             "EnvoyFilter",
             trace::fields::<istio::envoy_filter::EnvoyFilter>(),
         ),
+        (
+            "AuthorizationPolicy",
+            trace::fields::<istio::AuthorizationPolicy>(),
+        ),
         ("Telemetry", trace::fields::<istio::telemetry::Telemetry>()),
         ("Policy", trace::fields::<istio::Policy>()),
         ("MeshPolicy", trace::fields::<istio::Policy>()),

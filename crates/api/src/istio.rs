@@ -5,6 +5,7 @@
 //! every field that it does not know, and names the path of the field that it cannot read.
 
 mod authentication;
+mod authorization;
 mod connection;
 mod decode;
 mod destination_rule;
@@ -26,6 +27,10 @@ mod virtual_service;
 pub use authentication::{
     PeerAuthentication, PeerMethod, PeerMtls, PeerSelector, Policy, PolicyMtls, PolicyPort,
     PolicyTarget,
+};
+pub use authorization::{
+    AuthorizationCondition, AuthorizationFrom, AuthorizationOperation, AuthorizationPolicy,
+    AuthorizationProvider, AuthorizationRule, AuthorizationSource, AuthorizationTo,
 };
 pub use connection::{ConnectionDestination, TcpMatch, TcpRoute, TlsMatch, TlsRoute};
 pub use decode::{DecodeError, Decoded, decode};

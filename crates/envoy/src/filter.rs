@@ -9,7 +9,7 @@ mod tracing;
 
 pub(crate) use connection::{Forward, connection};
 pub(crate) use handling::Handling;
-pub(crate) use http::{HttpKey, Routes, Side, http};
+pub(crate) use http::{HttpKey, Routes, Side, http, http_filter};
 
 use prost::Name;
 
@@ -18,6 +18,8 @@ use crate::{message, pb};
 
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
 pub(crate) const CORS: &str = "envoy.filters.http.cors";
+pub(crate) const HTTP_RBAC: &str = "envoy.filters.http.rbac";
+pub(crate) const NETWORK_RBAC: &str = "envoy.filters.network.rbac";
 
 /// All that a TCP proxy depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,8 +28,8 @@ pub(crate) struct TcpKey<'a> {
     pub(crate) handling: Handling<'a>,
 }
 
-/// Hands the bytes of a connection to a cluster.
-pub(crate) fn tcp(key: &TcpKey<'_>) -> pb::listener::Filter {
+/// Hands the bytes of a connection to a cluster, if the caller may.
+pub(crate) fn tcp(key: &TcpKey<'_>) -> Vec<pb::listener::Filter> {
     use pb::tcp_proxy::tcp_proxy::ClusterSpecifier;
     let proxy = pb::tcp_proxy::TcpProxy {
         stat_prefix: key.cluster.to_owned(),
@@ -35,7 +37,10 @@ pub(crate) fn tcp(key: &TcpKey<'_>) -> pb::listener::Filter {
         cluster_specifier: Some(ClusterSpecifier::Cluster(key.cluster.to_owned())),
         ..Default::default()
     };
-    network("envoy.filters.network.tcp_proxy", &proxy)
+    let proxy = network("envoy.filters.network.tcp_proxy", &proxy);
+    let mut filters = key.handling.guards.network();
+    filters.push(proxy);
+    filters
 }
 
 /// Finds out whether a connection is TLS, and for which server name.
@@ -56,7 +61,7 @@ pub(crate) fn original_destination() -> pb::listener::ListenerFilter {
     listener("envoy.filters.listener.original_dst", &config)
 }
 
-fn network<M: Canonical + Name>(name: &str, config: &M) -> pb::listener::Filter {
+pub(crate) fn network<M: Canonical + Name>(name: &str, config: &M) -> pb::listener::Filter {
     use pb::listener::filter::ConfigType;
     pb::listener::Filter {
         name: name.to_owned(),

@@ -25,6 +25,9 @@ pub mod code {
     /// Two servers of a port have the same server name; the first keeps it.
     pub const SERVER_NAME_TAKEN: &str = "PH0421";
 
+    /// A policy asks something of requests, on a port that takes none.
+    pub const RULE_OF_REQUESTS: &str = "PH0430";
+
     /// The value of a patch is not the message that it must be.
     pub const PATCH_UNREADABLE: &str = "PH0450";
     /// Envoy would refuse a resource with a patch; it is served without.
@@ -40,6 +43,7 @@ pub mod code {
         DUPLICATE_DOMAIN,
         RESOURCE_REFUSED,
         APPLICATION_ADDRESS,
+        RULE_OF_REQUESTS,
         PATCH_UNREADABLE,
         PATCH_DROPPED,
         SERVER_WITHOUT_ROUTE,

@@ -16,6 +16,7 @@
 //! the same key always gives the same resource. `compile` walks and builds; `compiler` builds again
 //! what a change touches, and tells what came out different.
 
+mod authorization;
 mod built;
 mod canonical;
 mod cluster;

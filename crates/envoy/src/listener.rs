@@ -30,15 +30,7 @@ fn listener(
     }
 }
 
-fn chain(
-    name: String,
-    condition: Option<pb::listener::FilterChainMatch>,
-    filter: pb::listener::Filter,
-) -> pb::listener::FilterChain {
-    chain_of(name, condition, vec![filter])
-}
-
-fn chain_of(
+fn filter_chain(
     name: String,
     condition: Option<pb::listener::FilterChainMatch>,
     filters: Vec<pb::listener::Filter>,

@@ -206,6 +206,12 @@ pub const BAD_SELECTOR: &str = "PH0608";
 pub const PORTS_WITHOUT_SELECTOR: &str = "PH0609";
 /// An older policy already holds for the same.
 pub const AUTHENTICATION_TWICE: &str = "PH0610";
+/// An authorization policy cannot be understood.
+pub const BAD_AUTHORIZATION: &str = "PH0621";
+/// An authorization policy that never applies.
+pub const IDLE_AUTHORIZATION: &str = "PH0622";
+/// An action of authorization that a plain Envoy cannot take.
+pub const AUTHORIZATION_ACTION: &str = "PH0623";
 /// A policy aims at a service, or a port, that does not exist.
 pub const IDLE_POLICY: &str = "PH0611";
 /// Telemetry names a provider that the mesh config does not have.

@@ -5,6 +5,7 @@
 //! precedence) is decided when a World is published.
 
 mod authentication;
+mod authorization;
 mod cel;
 mod destination_rule;
 mod envoy_filter;

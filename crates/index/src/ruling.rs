@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use model::route::VirtualService;
 use model::{
-    Authentication, ChangeSet, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Location,
-    ObjectRef, Sidecar, Telemetry, World,
+    Authentication, Authorization, ChangeSet, DestinationRule, Diagnostic, EnvoyFilter, Gateway,
+    Location, ObjectRef, Sidecar, Telemetry, World,
 };
 
 use crate::codes;
@@ -24,6 +24,7 @@ pub(crate) struct Ruling {
     pub(crate) virtual_services: Vec<Placed<VirtualService>>,
     pub(crate) destination_rules: Vec<Placed<DestinationRule>>,
     pub(crate) authentication: Vec<Placed<Authentication>>,
+    pub(crate) authorizations: Vec<Placed<Authorization>>,
     delegations: Delegations,
     pub(crate) telemetries: Vec<Placed<Telemetry>>,
     pub(crate) envoy_filters: Vec<Placed<EnvoyFilter>>,
@@ -63,6 +64,7 @@ impl Ruling {
             Item::Delegate(v) => self.delegations.add_delegate(Placed::new(v, location)),
             Item::DestinationRule(v) => self.destination_rules.push(Placed::new(v, location)),
             Item::Authentication(v) => self.authentication.push(Placed::new(v, location)),
+            Item::Authorization(v) => self.authorizations.push(Placed::new(v, location)),
             Item::Telemetry(v) => self.telemetries.push(Placed::new(v, location)),
             Item::EnvoyFilter(v) => self.envoy_filters.push(Placed::new(v, location)),
             Item::Sidecar(v) => self.sidecars.push(Placed::new(v, location)),
@@ -115,6 +117,7 @@ impl Ruling {
             changes,
         );
         put(&mut world.authentication, &self.authentication, changes);
+        put(&mut world.authorizations, &self.authorizations, changes);
         put(&mut world.telemetries, &self.telemetries, changes);
         put(&mut world.envoy_filters, &self.envoy_filters, changes);
     }
@@ -138,6 +141,12 @@ impl OfObject for Gateway {
 }
 
 impl OfObject for VirtualService {
+    fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
+impl OfObject for Authorization {
     fn object(&self) -> &ObjectRef {
         &self.object
     }

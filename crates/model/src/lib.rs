@@ -10,6 +10,7 @@
 //! ```
 
 pub mod authentication;
+pub mod authorization;
 pub mod change;
 pub mod cidr;
 pub mod destination_rule;
@@ -36,6 +37,7 @@ pub mod visibility;
 pub mod world;
 
 pub use authentication::Authentication;
+pub use authorization::Authorization;
 pub use change::ChangeSet;
 pub use cidr::{Cidr, InvalidCidr};
 pub use destination_rule::{DestinationRule, Subset};

@@ -8,8 +8,8 @@ use imbl::ordmap::DiffItem;
 
 use crate::route::VirtualService;
 use crate::{
-    Authentication, DestinationRule, Diagnostic, Endpoint, EnvoyFilter, Gateway, Hostname,
-    Instance, InstanceId, Mesh, Service, ServicePort, Sidecar, Telemetry,
+    Authentication, Authorization, DestinationRule, Diagnostic, Endpoint, EnvoyFilter, Gateway,
+    Hostname, Instance, InstanceId, Mesh, Service, ServicePort, Sidecar, Telemetry,
 };
 
 /// A consistent state of the mesh. Whoever holds one sees no change; the next state is another World.
@@ -33,6 +33,8 @@ pub struct World {
     pub gateways: Arc<[Arc<Gateway>]>,
     /// In order of precedence.
     pub authentication: Arc<[Arc<Authentication>]>,
+    /// In order of precedence.
+    pub authorizations: Arc<[Arc<Authorization>]>,
     /// In order of precedence.
     pub telemetries: Arc<[Arc<Telemetry>]>,
     /// By priority, then in order of precedence. Empty while the kind is off.

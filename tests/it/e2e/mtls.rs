@@ -143,6 +143,40 @@ async fn who_gets_through_depends_on_both_sides() {
     end(mesh).await;
 }
 
+/// By the identity in the caller's certificate, which there is with mutual TLS only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_are_let_in_by_who_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mesh = mesh_with(folder.path(), &Authority::new().unwrap(), &[]).await;
+    let allow = |source: &str| {
+        format!(
+            "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: details}}\n\
+             spec: {{selector: {{matchLabels: {{istio: details}}}}, rules: [{{from: [{{source: {source}}}]}}]}}\n"
+        )
+    };
+    set(&mesh, "policy.yaml", Some(&policy(PERMISSIVE))).await;
+    set(&mesh, "allow.yaml", Some(&allow("{principals: ['*']}"))).await;
+    answers(&mesh, 403, "plaintext says nobody's name").await;
+    let one = rule("details", "details.marathon.slave.mesos", MUTUAL);
+    set(&mesh, "rule.yaml", Some(&one)).await;
+    answers(&mesh, 200, "anyone who says one").await;
+    for (source, expected) in [
+        ("{principals: [cluster.local/ns/default/sa/other]}", 403),
+        ("{principals: [cluster.local/ns/default/sa/default]}", 200),
+        ("{namespaces: [other]}", 403),
+        ("{namespaces: ['def*']}", 200),
+        ("{serviceAccounts: [other]}", 403),
+        ("{serviceAccounts: [default]}", 200),
+        ("{notTrustDomains: [cluster.local]}", 403),
+    ] {
+        set(&mesh, "allow.yaml", Some(&allow(source))).await;
+        answers(&mesh, expected, source).await;
+    }
+    set(&mesh, "allow.yaml", None).await;
+    answers(&mesh, 200, "without a policy").await;
+    end(mesh).await;
+}
+
 /// The chapter of the guide on authentication, with details in the place of httpbin.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_policy_for_the_mesh_and_one_for_a_service() {

@@ -214,6 +214,27 @@ static FORMAT_STRING: Shape = Shape {
     fields: &[message("json_format", 2, &STRUCT)],
 };
 
+static RBAC: Shape = Shape {
+    message: "envoy.config.rbac.v3.RBAC",
+    fields: &[map("policies", 2, None)],
+};
+
+static HTTP_RBAC: Shape = Shape {
+    message: "envoy.extensions.filters.http.rbac.v3.RBAC",
+    fields: &[
+        message("rules", 1, &RBAC),
+        message("shadow_rules", 2, &RBAC),
+    ],
+};
+
+static NETWORK_RBAC: Shape = Shape {
+    message: "envoy.extensions.filters.network.rbac.v3.RBAC",
+    fields: &[
+        message("rules", 1, &RBAC),
+        message("shadow_rules", 2, &RBAC),
+    ],
+};
+
 /// Every shape that a test compares with the descriptors, by its root.
 #[cfg(test)]
 pub(super) static ROOTS: &[&Shape] = &[
@@ -225,6 +246,8 @@ pub(super) static ROOTS: &[&Shape] = &[
     &TCP_PROXY,
     &FAULT,
     &FILE_LOG,
+    &HTTP_RBAC,
+    &NETWORK_RBAC,
 ];
 
 macro_rules! canonical {
@@ -251,6 +274,9 @@ canonical! {
     pb::dns_cluster::DnsCluster => None,
     pb::grpc_stats::FilterConfig => None,
     pb::grpc_web::GrpcWeb => None,
+    pb::http_rbac::Rbac => Some(&HTTP_RBAC),
+    pb::network_rbac::Rbac => Some(&NETWORK_RBAC),
+    pb::uri_template::UriTemplateMatchConfig => None,
     pb::http_inspector::HttpInspector => None,
     pb::mongo_proxy::MongoProxy => None,
     pb::original_dst::OriginalDst => None,

@@ -3,10 +3,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Capture, Ingress, IngressTarget, Instance, InstancePort, ObjectRef, Protocol, Proxy};
+use model::{
+    Capture, Ingress, IngressTarget, Instance, InstancePort, Mesh, ObjectRef, Protocol, Proxy,
+};
 
 use super::listeners::Listeners;
 use super::output::Output;
+use crate::authorization::Guards;
 use crate::built::Built;
 use crate::cluster::{self, Application, InboundKey};
 use crate::filter::Handling;
@@ -36,24 +39,47 @@ pub(super) fn ingress<'a>(registry: &'a Registry, proxy: &Proxy) -> Option<&'a [
     listed.then_some(&sidecar.ingress)
 }
 
+/// What a proxy goes by when it serves.
+pub(super) struct Serving {
+    pub(super) told: Told,
+    pub(super) identity: OwnIdentity,
+    pub(super) guards: Guards,
+}
+
+// === impl Serving ===
+
+impl Serving {
+    pub(super) fn of(registry: &Registry, proxy: &Proxy) -> Serving {
+        let world = &registry.world;
+        Serving {
+            told: Told::of(world, proxy),
+            identity: OwnIdentity::new(&world.mesh, &proxy.identity),
+            guards: Guards::of(world, proxy),
+        }
+    }
+
+    pub(super) fn handling<'a>(&'a self, mesh: &'a Mesh) -> Handling<'a> {
+        Handling::new(mesh, self.told.as_server()).guarded(&self.guards)
+    }
+}
+
 /// The ports of the workload, each once.
 pub(super) fn ports<'a>(
     registry: &'a Registry,
     proxy: &'a Proxy,
-    told: &'a Told,
-    identity: &'a OwnIdentity,
+    serving: &'a Serving,
 ) -> Vec<OwnPort<'a>> {
     let Some(instance) = proxy.instance.as_deref() else {
         return Vec::new();
     };
-    let handling = Handling::new(&registry.world.mesh, told.as_server());
+    let handling = serving.handling(&registry.world.mesh);
     let key = |port: &InstancePort| PortKey {
         target: port.target,
         service_port: port.service_port,
         host: instance.hosts.first(),
         protocol: port.protocol,
         demand: registry.policies().of_port(instance, port).demand,
-        identity: identity.view(),
+        identity: serving.identity.view(),
         handling,
     };
     if let Some(ingress) = ingress(registry, proxy) {

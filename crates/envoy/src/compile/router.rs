@@ -8,6 +8,7 @@ use model::{Capture, Diagnostic, Labels, Protocol, Proxy, Security, World};
 use super::listeners::Listeners;
 use super::output::Output;
 use super::served::ServedChains;
+use crate::authorization::Guards;
 use crate::built::Built;
 use crate::filter::Handling;
 use crate::gateway::{self, Bound, Layer, Servers};
@@ -24,10 +25,11 @@ pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
     let mut listeners = Listeners::default();
     let mut secrets = Secrets::default();
     let told = Told::of(&registry.world, proxy);
+    let guards = Guards::of(&registry.world, proxy);
     let gateway = Edge {
         registry,
         proxy,
-        handling: Handling::new(&registry.world.mesh, told.as_client()),
+        handling: Handling::new(&registry.world.mesh, told.as_client()).guarded(&guards),
         identity: OwnIdentity::new(&registry.world.mesh, &proxy.identity),
     };
     for (bound, servers) in &ports {
@@ -139,6 +141,10 @@ impl Edge<'_> {
         let chains = ServedChains::new(registry, bound, proxy, &mut output.diagnostics).of(servers);
         if chains.is_empty() {
             return;
+        }
+        if servers.first().map(|(_, server)| Layer::of(server)) == Some(Layer::Tcp) {
+            let unmet = self.handling.guards.unmet(bound.port);
+            output.diagnostics.extend(unmet);
         }
         let key = GatewayKey {
             address,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use model::authentication::Mode;
 use model::{Capture, Ingress, Proxy};
 
-use super::inbound;
+use super::inbound::{self, Serving};
 use super::listeners::{Listeners, conflict};
 use super::output::Output;
 use super::ports::Asking;
@@ -17,7 +17,6 @@ use crate::listener::{outbound, virtual_};
 use crate::registry::{Registry, connect_timeout};
 use crate::reporting::Told;
 use crate::route::{self, Caller, SidecarKey};
-use crate::tls::OwnIdentity;
 
 /// The clusters that every sidecar has beside those of services.
 pub(crate) fn clusters(registry: &Registry) -> [Built; 2] {
@@ -68,17 +67,19 @@ pub(crate) fn routes(
 /// What a sidecar shares with no other: the ports of its workload.
 pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
     let mut listeners = Listeners::default();
-    let told = Told::of(&registry.world, proxy);
-    let identity = OwnIdentity::new(&registry.world.mesh, &proxy.identity);
-    let ports = inbound::ports(registry, proxy, &told, &identity);
+    let serving = Serving::of(registry, proxy);
+    let ports = inbound::ports(registry, proxy, &serving);
+    for port in ports.iter().filter(|port| !port.key.protocol.is_http()) {
+        let unmet = serving.guards.unmet(port.key.target);
+        output.diagnostics.extend(unmet);
+    }
     if proxy.capture == Capture::Redirect {
         let handed = ports.iter().filter(|port| !port.bound);
         let keys: Vec<_> = handed.map(|port| port.key.clone()).collect();
-        let own = (keys.as_slice(), &told, &identity);
-        virtual_listeners(registry, proxy, own, &mut listeners, output);
+        virtual_listeners(registry, proxy, (&keys, &serving), &mut listeners, output);
     }
     inbound::add(registry, proxy, &ports, &mut listeners, output);
-    hidden(registry, proxy, &told, &listeners, output);
+    hidden(registry, proxy, &serving.told, &listeners, output);
 }
 
 pub(crate) fn asking<'a>(proxy: &'a Proxy, told: &'a Told) -> Asking<'a> {
@@ -141,7 +142,7 @@ pub(crate) fn contested(registry: &Registry, proxy: &Proxy) -> Vec<u16> {
 fn virtual_listeners(
     registry: &Registry,
     proxy: &Proxy,
-    (keys, told, identity): (&[PortKey<'_>], &Told, &OwnIdentity),
+    (keys, serving): (&[PortKey<'_>], &Serving),
     listeners: &mut Listeners,
     output: &mut Output,
 ) {
@@ -153,9 +154,8 @@ fn virtual_listeners(
         port: mesh.outbound_port,
         policy: mesh.outbound,
         own: proxy.instance.as_ref().and_then(|i| i.address),
-        handling: Handling::new(mesh, told.as_client()),
+        handling: Handling::new(mesh, serving.told.as_client()),
     };
-    let served = Handling::new(mesh, told.as_server());
     listeners.add(outbound, None, output, || virtual_::outbound(&key));
     let undeclared = proxy
         .instance
@@ -164,8 +164,8 @@ fn virtual_listeners(
     let key = virtual_::InboundKey {
         own: mesh.inbound_port,
         ports: keys,
-        undeclared: undeclared.then(|| identity.view()),
-        handling: served,
+        undeclared: undeclared.then(|| serving.identity.view()),
+        handling: serving.handling(mesh),
     };
     listeners.add(inbound, None, output, || virtual_::inbound(&key));
 }

@@ -1,11 +1,12 @@
-//! Telemetry and patches: whose they are may change with any of their objects.
+//! Telemetry, authorization and patches: whose they are may change with any of their objects.
 //!
 //! Sets are told apart by what they say, so a change of such an object changes plans and no set.
 
 use std::sync::Arc;
 
-use model::{Proxy, Telemetry};
+use model::{Authorization, Proxy, Telemetry};
 
+use crate::authorization::Guards;
 use crate::patch::Filters;
 use crate::registry::Registry;
 use crate::reporting::Told;
@@ -14,6 +15,7 @@ use crate::reporting::Told;
 #[derive(Debug, Default)]
 pub(super) struct Extensions {
     telemetries: Arc<[Arc<Telemetry>]>,
+    authorizations: Arc<[Arc<Authorization>]>,
     filters: Arc<Filters>,
 }
 
@@ -23,19 +25,29 @@ impl Extensions {
     pub(super) fn of(registry: &Registry) -> Extensions {
         Extensions {
             telemetries: registry.world.telemetries.clone(),
+            authorizations: registry.world.authorizations.clone(),
             filters: registry.filters().clone(),
         }
     }
 
     /// Whether the plan of a proxy can be another now, while the mesh is the same.
     pub(super) fn affect(&self, now: &Registry, proxy: &Proxy) -> bool {
-        self.patches_differ(now, proxy) || self.told_differs(now, proxy)
+        self.patches_differ(now, proxy)
+            || self.told_differs(now, proxy)
+            || self.guards_differ(now, proxy)
     }
 
     fn patches_differ(&self, now: &Registry, proxy: &Proxy) -> bool {
         let root = &now.world.mesh.root_namespace;
         !Arc::ptr_eq(&self.filters, now.filters())
             && self.filters.of(root, proxy) != now.patches(proxy)
+    }
+
+    fn guards_differ(&self, now: &Registry, proxy: &Proxy) -> bool {
+        let (before, after) = (&self.authorizations, &now.world.authorizations);
+        let root = &now.world.mesh.root_namespace;
+        !Arc::ptr_eq(before, after)
+            && Guards::by(before, root, proxy) != Guards::of(&now.world, proxy)
     }
 
     fn told_differs(&self, now: &Registry, proxy: &Proxy) -> bool {

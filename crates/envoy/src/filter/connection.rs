@@ -37,7 +37,8 @@ pub(crate) fn connection(to: &Forward, handling: Handling<'_>) -> Vec<pb::listen
     };
     let proxy = terms::with(&to.terms, proxy);
     let proxy = network("envoy.filters.network.tcp_proxy", &proxy);
-    mongo.into_iter().chain([proxy]).collect()
+    let guards = handling.guards.network().into_iter();
+    guards.chain(mongo).chain([proxy]).collect()
 }
 
 // === impl Forward ===

@@ -1,5 +1,6 @@
 //! How connections are handled on whichever listener they come in.
 
+use crate::authorization::{Guards, OPEN};
 use model::{Mesh, PathNormalization, Reporting};
 
 /// What every filter that ends connections depends on, beside what is its own.
@@ -7,6 +8,7 @@ use model::{Mesh, PathNormalization, Reporting};
 pub(crate) struct Handling<'a> {
     pub(crate) reporting: &'a Reporting,
     pub(crate) paths: PathNormalization,
+    pub(crate) guards: &'a Guards,
 }
 
 // === impl Handling ===
@@ -17,6 +19,12 @@ impl<'a> Handling<'a> {
         Handling {
             reporting: reporting.unwrap_or(&mesh.reporting),
             paths: mesh.path_normalization,
+            guards: &OPEN,
         }
+    }
+
+    /// The same, for those only whom the guards let in.
+    pub(crate) fn guarded(self, guards: &'a Guards) -> Handling<'a> {
+        Handling { guards, ..self }
     }
 }

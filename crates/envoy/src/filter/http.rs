@@ -9,6 +9,7 @@ use pb::hcm::http_connection_manager::PathWithEscapedSlashesAction as Escaped;
 use prost::Name;
 
 use super::{CORS, FAULT, Handling, access_log, network, tracing};
+use crate::authorization::Guards;
 use crate::canonical::Canonical;
 use crate::{message, names, pb};
 
@@ -49,7 +50,7 @@ pub(crate) fn http(key: HttpKey<'_>) -> pb::listener::Filter {
     let manager = pb::hcm::HttpConnectionManager {
         codec_type: hcm::CodecType::Auto.into(),
         stat_prefix: names::stat_prefix(key.side.direction(), key.listener),
-        http_filters: filters(key.grpc_web),
+        http_filters: filters(key.handling.guards, key.grpc_web),
         server_name: key.side.server_name().to_owned(),
         // Streams may be idle for as long as they like; limits are a policy.
         stream_idle_timeout: Some(message::duration(Duration::ZERO)),
@@ -97,8 +98,10 @@ fn specifier(routes: Routes) -> hcm::RouteSpecifier {
 /// The first is for browsers that call gRPC services, and left out where there are none.
 static FILTERS: LazyLock<Vec<pb::hcm::HttpFilter>> = LazyLock::new(all_filters);
 
-fn filters(grpc_web: bool) -> Vec<pb::hcm::HttpFilter> {
-    FILTERS[usize::from(!grpc_web)..].to_vec()
+fn filters(guards: &Guards, grpc_web: bool) -> Vec<pb::hcm::HttpFilter> {
+    let mut filters = guards.http();
+    filters.extend_from_slice(&FILTERS[usize::from(!grpc_web)..]);
+    filters
 }
 
 fn all_filters() -> Vec<pb::hcm::HttpFilter> {
@@ -109,15 +112,15 @@ fn all_filters() -> Vec<pb::hcm::HttpFilter> {
         ..Default::default()
     };
     vec![
-        filter("envoy.filters.http.grpc_web", &pb::grpc_web::GrpcWeb {}),
-        filter("envoy.filters.http.grpc_stats", &stats),
-        filter(FAULT, &pb::fault::HttpFault::default()),
-        filter(CORS, &pb::cors::Cors {}),
-        filter("envoy.filters.http.router", &pb::router::Router::default()),
+        http_filter("envoy.filters.http.grpc_web", &pb::grpc_web::GrpcWeb {}),
+        http_filter("envoy.filters.http.grpc_stats", &stats),
+        http_filter(FAULT, &pb::fault::HttpFault::default()),
+        http_filter(CORS, &pb::cors::Cors {}),
+        http_filter("envoy.filters.http.router", &pb::router::Router::default()),
     ]
 }
 
-fn filter<M: Canonical + Name>(name: &str, config: &M) -> pb::hcm::HttpFilter {
+pub(crate) fn http_filter<M: Canonical + Name>(name: &str, config: &M) -> pb::hcm::HttpFilter {
     use pb::hcm::http_filter::ConfigType;
     pb::hcm::HttpFilter {
         name: name.to_owned(),

@@ -124,10 +124,10 @@ fn tcp_listener(names: &[&[&str]], addresses: &[&[&str]]) -> pb::listener::Liste
                 .collect(),
             ..Default::default()
         }),
-        filters: vec![filter::tcp(&filter::TcpKey {
+        filters: filter::tcp(&filter::TcpKey {
             cluster: names::BLACK_HOLE,
             handling: Handling::new(&Mesh::default(), None),
-        })],
+        }),
         ..Default::default()
     };
     pb::listener::Listener {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::Cidr;
 use model::tls::ServerTls;
 
-use super::{chain_of, listener};
+use super::{filter_chain, listener};
 use crate::filter::{self, Forward, Handling, HttpKey, Routes, Side};
 use crate::tls::{self, ALPN_HTTP, Identity, ServerKey};
 use crate::{message, names, pb};
@@ -89,6 +89,6 @@ fn chain(key: &GatewayKey<'_>, served: &Served, listener: &str) -> pb::listener:
     });
     pb::listener::FilterChain {
         transport_socket: socket,
-        ..chain_of(served.name.clone(), condition, filters)
+        ..filter_chain(served.name.clone(), condition, filters)
     }
 }

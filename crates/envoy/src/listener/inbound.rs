@@ -47,16 +47,16 @@ pub(super) fn port_chains(key: &PortKey<'_>) -> Vec<pb::listener::FilterChain> {
     secured::chains(key, &name, to_port(key.target))
 }
 
-pub(super) fn filter(key: &PortKey<'_>, listener: &str) -> pb::listener::Filter {
+pub(super) fn filters(key: &PortKey<'_>, listener: &str) -> Vec<pb::listener::Filter> {
     let cluster = names::inbound_cluster(key.target);
     match key.protocol.is_http() {
-        true => filter::http(HttpKey {
+        true => vec![filter::http(HttpKey {
             side: Side::Inbound,
             listener,
             routes: Routes::Inline(Box::new(route::inbound(key, cluster))),
             grpc_web: key.protocol == Protocol::GrpcWeb,
             handling: key.handling,
-        }),
+        })],
         false => filter::tcp(&TcpKey {
             cluster: &cluster,
             handling: key.handling,

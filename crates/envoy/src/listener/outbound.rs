@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use model::Cidr;
 
-use super::{chain_of, listener};
+use super::{filter_chain, listener};
 use crate::filter::{self, Forward, Handling, HttpKey, Routes, Side};
 use crate::{message, names, pb};
 
@@ -146,14 +146,14 @@ fn http_chains(
         handling: key.handling,
     });
     let main = shared.then(|| plaintext.clone());
-    let main = chain_of(name.to_owned(), main, vec![filter.clone()]);
+    let main = filter_chain(name.to_owned(), main, vec![filter.clone()]);
     let also = http.also_at.iter().map(|subnet| {
         let condition = pb::listener::FilterChainMatch {
             prefix_ranges: vec![message::range(*subnet)],
             ..plaintext.clone()
         };
         let name = names::http_chain_at(*subnet, key.address.port());
-        chain_of(name, Some(condition), vec![filter.clone()])
+        filter_chain(name, Some(condition), vec![filter.clone()])
     });
     std::iter::once(main).chain(also).collect()
 }
@@ -172,11 +172,11 @@ fn other(key: &OutboundKey<'_>, chain: &Chain) -> pb::listener::FilterChain {
     };
     let condition = Some(condition).filter(|c| *c != pb::listener::FilterChainMatch::default());
     let filters = filter::connection(&chain.to, key.handling);
-    chain_of(chain.name.clone(), condition, filters)
+    filter_chain(chain.name.clone(), condition, filters)
 }
 
 fn unmatched(key: &OutboundKey<'_>, cluster: &str) -> pb::listener::FilterChain {
     let to = Forward::to(cluster.to_owned());
     let filters = filter::connection(&to, key.handling);
-    chain_of(names::PASSTHROUGH_CHAIN.to_owned(), None, filters)
+    filter_chain(names::PASSTHROUGH_CHAIN.to_owned(), None, filters)
 }

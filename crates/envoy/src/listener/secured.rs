@@ -17,8 +17,8 @@ use model::tls::{ClientCheck, ServerIdentity, ServerTls, VerifyClient, Versions}
 use pb::listener::FilterChainMatch;
 use pb::listener::listener_filter_chain_match_predicate::{MatchSet, Rule};
 
-use super::chain;
-use super::inbound::{PortKey, filter};
+use super::filter_chain;
+use super::inbound::{PortKey, filters};
 use crate::tls::{ALPN_HTTP, Identity, ServerKey, server};
 use crate::{filter, message, pb};
 
@@ -39,7 +39,7 @@ pub(super) fn chains(
     name: &str,
     condition: Option<FilterChainMatch>,
 ) -> Vec<pb::listener::FilterChain> {
-    let filter = || filter(key, name);
+    let filters = || filters(key, name);
     let on = |transport: &str, offered: &[&str]| {
         Some(FilterChainMatch {
             transport_protocol: transport.to_owned(),
@@ -49,16 +49,16 @@ pub(super) fn chains(
     };
     let (whole, plain) = (name.to_owned(), format!("{name}-plain"));
     match (key.demand.mode, key.protocol.is_http()) {
-        (Mode::Disable, _) => vec![chain(whole, condition, filter())],
-        (Mode::Strict, _) => vec![secured(key, chain(whole, condition, filter()))],
+        (Mode::Disable, _) => vec![filter_chain(whole, condition, filters())],
+        (Mode::Strict, _) => vec![secured(key, filter_chain(whole, condition, filters()))],
         (Mode::Permissive, true) => vec![
-            secured(key, chain(whole, on("tls", &[]), filter())),
-            chain(plain, on("raw_buffer", &[]), filter()),
+            secured(key, filter_chain(whole, on("tls", &[]), filters())),
+            filter_chain(plain, on("raw_buffer", &[]), filters()),
         ],
         (Mode::Permissive, false) => vec![
-            secured(key, chain(whole, on("tls", ALPN_MESH), filter())),
-            chain(format!("{name}-application"), on("tls", &[]), filter()),
-            chain(plain, on("raw_buffer", &[]), filter()),
+            secured(key, filter_chain(whole, on("tls", ALPN_MESH), filters())),
+            filter_chain(format!("{name}-application"), on("tls", &[]), filters()),
+            filter_chain(plain, on("raw_buffer", &[]), filters()),
         ],
     }
 }

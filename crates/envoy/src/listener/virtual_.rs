@@ -9,7 +9,7 @@ use std::time::Duration;
 use model::{Mesh, OutboundPolicy};
 
 use super::inbound::{PortKey, port_chains};
-use super::{chain, listener, secured, to_address, to_port};
+use super::{filter_chain, listener, secured, to_address, to_port};
 use crate::cluster::unknown_destination;
 use crate::filter::{self, Handling, TcpKey};
 use crate::tls::Identity;
@@ -34,7 +34,7 @@ pub(crate) struct OutboundKey<'a> {
 pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::listener::Listener {
     let black_hole = || tcp(names::BLACK_HOLE, key.handling);
     // A connection to the port itself would be handed back to it for ever.
-    let to_itself = chain(
+    let to_itself = filter_chain(
         names::VIRTUAL_OUTBOUND_BLACK_HOLE.to_owned(),
         to_port(key.port),
         black_hole(),
@@ -43,9 +43,9 @@ pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::listener::Listener {
     // the proxy sends to the workload's own address.
     let to_own = key.own.map(|own| {
         let name = names::VIRTUAL_OUTBOUND_OWN.to_owned();
-        chain(name, to_address(own), black_hole())
+        filter_chain(name, to_address(own), black_hole())
     });
-    let to_unknown = chain(
+    let to_unknown = filter_chain(
         names::VIRTUAL_OUTBOUND_CATCH_ALL.to_owned(),
         None,
         tcp(unknown_destination(key.policy), key.handling),
@@ -80,12 +80,12 @@ pub(crate) struct InboundKey<'a> {
 /// Takes what arrives at the workload, by port.
 pub(crate) fn inbound(key: &InboundKey<'_>) -> pb::listener::Listener {
     let (own, handling) = (key.own, key.handling);
-    let black_hole = chain(
+    let black_hole = filter_chain(
         names::VIRTUAL_INBOUND_BLACK_HOLE.to_owned(),
         to_port(own),
         tcp(names::BLACK_HOLE, handling),
     );
-    let mut undeclared = chain(
+    let mut undeclared = filter_chain(
         names::VIRTUAL_INBOUND.to_owned(),
         None,
         tcp(names::INBOUND_PASSTHROUGH, handling),
@@ -115,6 +115,6 @@ fn any_address(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
 }
 
-fn tcp(cluster: &str, handling: Handling<'_>) -> pb::listener::Filter {
+fn tcp(cluster: &str, handling: Handling<'_>) -> Vec<pb::listener::Filter> {
     filter::tcp(&TcpKey { cluster, handling })
 }

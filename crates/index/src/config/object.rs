@@ -5,13 +5,14 @@ use std::sync::Arc;
 use api::istio::{Decoded, Kind, Object, decode};
 use model::route::VirtualService;
 use model::{
-    Authentication, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Mesh, Sidecar, Telemetry,
+    Authentication, Authorization, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Mesh,
+    Sidecar, Telemetry,
 };
 
 use super::virtual_service::Converted;
 use super::{
-    authentication, destination_rule, envoy_filter, gateway, place, reference, service_entry,
-    sidecar, telemetry, virtual_service, without, workload_entry,
+    authentication, authorization, destination_rule, envoy_filter, gateway, place, reference,
+    service_entry, sidecar, telemetry, virtual_service, without, workload_entry,
 };
 use crate::codes;
 use crate::delegation::Root;
@@ -29,6 +30,7 @@ pub(crate) enum Item {
     Delegate(Arc<VirtualService>),
     DestinationRule(Arc<DestinationRule>),
     Authentication(Arc<Authentication>),
+    Authorization(Arc<Authorization>),
     Telemetry(Arc<Telemetry>),
     EnvoyFilter(Arc<EnvoyFilter>),
     ServiceEntry(Arc<Entry>),
@@ -103,6 +105,11 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
         Kind::PeerAuthentication => {
             let spec = spec(context.object, report)?;
             demanded(authentication::peer_authentication(spec, context, report))
+        }
+        Kind::AuthorizationPolicy => {
+            let spec = spec(context.object, report)?;
+            let policy = authorization::convert(spec, context, report)?;
+            Some(Item::Authorization(Arc::new(policy)))
         }
         Kind::Telemetry => {
             let spec = spec(context.object, report)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::istio;
 use model::Labels;
 
 use crate::codes;
@@ -21,4 +22,10 @@ pub(super) fn read(labels: BTreeMap<String, String>, at: &str, report: &mut Repo
         report.refuse(codes::BAD_SELECTOR, at, why, remedy);
     }
     Labels::from(labels)
+}
+
+/// The labels of `spec.selector`, empty if there is none.
+pub(super) fn labels(selector: Option<istio::PeerSelector>, report: &mut Report) -> Labels {
+    let labels = selector.and_then(|selector| selector.match_labels);
+    read(labels.unwrap_or_default(), "spec.selector.matchLabels", report)
 }

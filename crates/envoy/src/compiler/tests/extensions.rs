@@ -1,8 +1,9 @@
-//! Random Telemetry and EnvoyFilter.
+//! Random AuthorizationPolicy, Telemetry and EnvoyFilter.
 
+use model::authorization::{Action, Clause, Rule, Test, Wildcard};
 use model::envoy_filter::{ClusterMatch, Context, ListenerMatch, Operation, Patch, Target};
 use model::telemetry::{Mode, Telemetry};
-use model::{EnvoyFilter, Labels, ObjectRef};
+use model::{Authorization, EnvoyFilter, Labels, ObjectRef};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
@@ -12,6 +13,58 @@ use crate::fixtures::extensions::*;
 use crate::fixtures::{object, tracing, version};
 
 const NAMESPACES: &[&str] = &["istio-system", "default", "other"];
+
+pub(super) fn authorizations() -> impl Strategy<Value = Event> {
+    let name = select(&["near", "wide", "own"][..]);
+    let action = select(&[Action::Allow, Action::Deny][..]);
+    let value = (
+        select(NAMESPACES),
+        select(&["", "", "v1", "v2"][..]),
+        action,
+        any::<bool>(),
+        prop::collection::vec(rule(), 0..3),
+    );
+    let value = prop::option::weighted(0.8, value);
+    (name, value).prop_map(|(name, value)| {
+        let value = value.map(|(namespace, label, action, dry_run, rules)| Authorization {
+            object: ObjectRef {
+                namespace: namespace.into(),
+                ..object("AuthorizationPolicy", name)
+            },
+            selector: selector(label),
+            action,
+            dry_run,
+            rules,
+        });
+        Event::Authorization(name, value)
+    })
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let tests = vec![
+        Test::Principal(Wildcard::Prefix("cluster.local/ns/".into())),
+        Test::Method(Wildcard::Exact("GET".into())),
+        Test::DestinationPort(9080),
+    ];
+    (select(tests), any::<bool>()).prop_map(|(test, not)| {
+        let of_callers = test.is_of_callers();
+        let (any, none) = match not {
+            true => (Vec::new(), vec![test]),
+            false => (vec![test], Vec::new()),
+        };
+        let clause = vec![vec![Clause { any, none }]];
+        match of_callers {
+            true => Rule {
+                from: clause,
+                ..Rule::default()
+            },
+            false => Rule {
+                to: clause,
+                ..Rule::default()
+            },
+        }
+    })
+}
 
 pub(super) fn telemetries() -> impl Strategy<Value = Event> {
     let name = select(&["near", "wide", "own"][..]);

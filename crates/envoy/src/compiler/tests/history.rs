@@ -24,6 +24,7 @@ pub(super) enum Event {
     Rule(&'static str, Option<(Policies, Vec<Subset>)>),
     Routes(&'static str, Option<VirtualService>),
     Gateway(&'static str, Option<Gateway>),
+    Authorization(&'static str, Option<Authorization>),
     Telemetry(&'static str, Option<Telemetry>),
     EnvoyFilter(&'static str, Option<EnvoyFilter>),
     Mesh(Box<Mesh>),
@@ -47,6 +48,7 @@ pub(super) struct Truth {
     sidecars: BTreeMap<&'static str, Sidecar>,
     routes: BTreeMap<&'static str, VirtualService>,
     gateways: BTreeMap<&'static str, Gateway>,
+    authorizations: BTreeMap<&'static str, Authorization>,
     telemetries: BTreeMap<&'static str, Telemetry>,
     envoy_filters: BTreeMap<&'static str, EnvoyFilter>,
     instances: BTreeMap<usize, Instance>,
@@ -108,6 +110,7 @@ impl Truth {
             }
             Event::Routes(name, value) => set(&mut self.routes, name, value),
             Event::Gateway(name, value) => set(&mut self.gateways, name, value),
+            Event::Authorization(name, value) => set(&mut self.authorizations, name, value),
             Event::Telemetry(name, value) => set(&mut self.telemetries, name, value),
             Event::EnvoyFilter(name, value) => set(&mut self.envoy_filters, name, value),
             Event::Mesh(mesh) => self.mesh = *mesh,
@@ -157,6 +160,7 @@ impl Truth {
                 .cloned()
                 .map(Arc::new)
                 .collect(),
+            authorizations: (self.authorizations.values().cloned().map(Arc::new)).collect(),
             telemetries: self.telemetries.values().cloned().map(Arc::new).collect(),
             envoy_filters: by_priority(self.envoy_filters.values()),
             sidecars: self.sidecars.values().cloned().map(Arc::new).collect(),

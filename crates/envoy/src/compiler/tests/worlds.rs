@@ -18,6 +18,9 @@ pub(super) fn changes(old: &World, new: &World) -> ChangeSet {
     config.extend(differing(&old.authentication, &new.authentication, |v| {
         &v.object
     }));
+    config.extend(differing(&old.authorizations, &new.authorizations, |v| {
+        &v.object
+    }));
     config.extend(differing(&old.telemetries, &new.telemetries, |v| &v.object));
     config.extend(differing(&old.envoy_filters, &new.envoy_filters, |v| {
         &v.object
