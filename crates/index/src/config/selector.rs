@@ -27,5 +27,9 @@ pub(super) fn read(labels: BTreeMap<String, String>, at: &str, report: &mut Repo
 /// The labels of `spec.selector`, empty if there is none.
 pub(super) fn labels(selector: Option<istio::PeerSelector>, report: &mut Report) -> Labels {
     let labels = selector.and_then(|selector| selector.match_labels);
-    read(labels.unwrap_or_default(), "spec.selector.matchLabels", report)
+    read(
+        labels.unwrap_or_default(),
+        "spec.selector.matchLabels",
+        report,
+    )
 }
