@@ -56,6 +56,7 @@ fn row(service: &Service, port: &Port, transport: &Transport<'_>, exact: bool) -
     let client = match transport.client.sends {
         Sends::Mutual => "mTLS",
         Sends::Plaintext | Sends::Tls => "HTTP",
+        Sends::Automatic => automatic(&transport.server, exact),
     };
     let works = match exact {
         true => server == client,
@@ -75,6 +76,18 @@ fn row(service: &Service, port: &Port, transport: &Transport<'_>, exact: bool) -
 fn server(side: &ServerSide<'_>, exact: bool) -> &'static str {
     let mutual = side.modes.iter().any(|mode| *mode != Mode::Disable);
     let plain = side.modes.iter().any(|mode| *mode != Mode::Strict);
+    match (mutual, plain && !exact) {
+        (true, true) => "HTTP/mTLS",
+        (true, false) => "mTLS",
+        (false, _) => "HTTP",
+    }
+}
+
+/// Callers that choose use mutual TLS wherever it is taken. Istio 1.0 had none; in its words such a
+/// caller does what the server does.
+fn automatic(side: &ServerSide<'_>, exact: bool) -> &'static str {
+    let mutual = side.modes.iter().any(|mode| *mode != Mode::Disable);
+    let plain = side.modes.contains(&Mode::Disable);
     match (mutual, plain && !exact) {
         (true, true) => "HTTP/mTLS",
         (true, false) => "mTLS",

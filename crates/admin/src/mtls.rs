@@ -106,7 +106,13 @@ fn row(
             .filter(|e| subset.is_none_or(|subset| subset.labels.selects(&e.labels)));
         let modes: BTreeSet<Mode> = chosen.filter_map(|e| Some(demand(e)?.0)).collect();
         let name = subset.map(|subset| subset.name.as_str());
-        client(world, rule.map(|rule| &**rule), port, name, &modes)
+        client(
+            world,
+            rule.map(|rule| &**rule),
+            (service, port),
+            name,
+            &modes,
+        )
     });
     Row {
         host: service.host.to_string(),
@@ -128,11 +134,11 @@ fn has_proxy(instance: &str, proxied: &BTreeSet<String>) -> bool {
 fn client(
     world: &World,
     rule: Option<&DestinationRule>,
-    port: &Port,
+    (service, port): (&Service, &Port),
     subset: Option<&str>,
     modes: &BTreeSet<Mode>,
 ) -> Client {
-    let side = ClientSide::of(rule, port.number, subset, &world.mesh);
+    let side = ClientSide::of(rule, service, port.number, subset, &world.mesh);
     let failing: Vec<&'static str> = modes
         .iter()
         .filter(|mode| !side.sends.works_with(**mode))
@@ -195,5 +201,6 @@ fn sent(sends: Sends) -> &'static str {
         Sends::Plaintext => "plaintext",
         Sends::Tls => "TLS",
         Sends::Mutual => "mTLS",
+        Sends::Automatic => "mTLS where it is taken",
     }
 }

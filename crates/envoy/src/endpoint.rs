@@ -4,13 +4,15 @@ mod nearness;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use model::authentication::transport::takes_mutual;
 use model::{Endpoint, Health, Labels, Locality, LocalityBalance};
 use pb::endpoint::{ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 
 use crate::built::Built;
-use crate::{Kind, pb, wire};
+use crate::registry::Registry;
+use crate::{Kind, message, pb, wire};
 
 pub(crate) use nearness::{Located, Standpoint};
 
@@ -23,9 +25,32 @@ pub(crate) struct AssignmentKey<'a> {
     pub(crate) subset: Option<&'a Labels>,
     /// The machine of the asking proxy.
     pub(crate) agent: Option<IpAddr>,
+    /// Knows which endpoints take mutual TLS; `None` where callers do not ask.
+    pub(crate) mutual: Option<Mutual<'a>>,
     /// What is preferred, and where the asking proxy is, if both are known.
     pub(crate) near: Option<(&'a LocalityBalance, &'a Standpoint)>,
 }
+
+/// Who takes mutual TLS on a port.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mutual<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) port: u16,
+}
+
+/// What the metadata of such endpoints says, in Istio's words.
+pub(crate) const TAKES_MUTUAL: (&str, &str) = ("tlsMode", "istio");
+
+/// Under this key Envoy looks for what decides about the transport socket.
+const SOCKET_MATCH: &str = "envoy.transport_socket_match";
+
+static MUTUAL: LazyLock<Box<[u8]>> = LazyLock::new(|| {
+    let says = message::structure([TAKES_MUTUAL]);
+    wire::constant(&pb::core::Metadata {
+        filter_metadata: [(SOCKET_MATCH.to_owned(), says)].into(),
+        ..Default::default()
+    })
+});
 
 /// Grouped by locality, sorted by address, each address once. Without endpoints it is empty, never
 /// absent: Envoy holds back a cluster whose assignment does not come.
@@ -37,10 +62,16 @@ pub(crate) fn assignment(key: &AssignmentKey<'_>, buffer: &mut Vec<u8>) -> Built
     wire::text(buffer, 1, key.cluster);
     let list = reachable(key);
     match key.near {
-        Some((balance, from)) => put_by_nearness(list, balance, from, buffer),
+        Some((balance, from)) => put_by_nearness(list, balance, from, key.mutual, buffer),
         None => {
-            for group in groups(&list) {
-                wire::message(buffer, 2, |buffer| put_group(group, None, 0, buffer));
+            for endpoints in groups(&list) {
+                let group = Group {
+                    endpoints,
+                    share: None,
+                    priority: 0,
+                    mutual: key.mutual,
+                };
+                wire::message(buffer, 2, |buffer| group.put(buffer));
             }
         }
     }
@@ -89,6 +120,15 @@ pub(crate) fn named(cluster: &str, host: &str, port: u16) -> ClusterLoadAssignme
 
 type Reached<'a> = (SocketAddr, &'a Endpoint);
 
+/// Endpoints of one place and rank.
+struct Group<'a> {
+    endpoints: &'a [Reached<'a>],
+    /// In place of the weights' sum.
+    share: Option<u32>,
+    priority: u32,
+    mutual: Option<Mutual<'a>>,
+}
+
 fn groups<'a, 'b>(list: &'b [Reached<'a>]) -> impl Iterator<Item = &'b [Reached<'a>]> {
     list.chunk_by(|(_, a), (_, b)| a.locality == b.locality)
 }
@@ -98,6 +138,7 @@ fn put_by_nearness(
     list: Vec<Reached<'_>>,
     balance: &LocalityBalance,
     from: &Standpoint,
+    mutual: Option<Mutual<'_>>,
     buffer: &mut Vec<u8>,
 ) {
     let mut weights: BTreeMap<&Locality, u64> = BTreeMap::new();
@@ -111,8 +152,8 @@ fn put_by_nearness(
         by_rank.entry(rank).or_default().push(reached);
     }
     for (priority, list) in (0u32..).zip(by_rank.into_values()) {
-        for group in groups(&list) {
-            let locality = group.first().map(|(_, first)| &first.locality);
+        for endpoints in groups(&list) {
+            let locality = endpoints.first().map(|(_, first)| &first.locality);
             let share = shares
                 .as_ref()
                 .map(|shares| locality.and_then(|l| shares.get(l)));
@@ -120,9 +161,13 @@ fn put_by_nearness(
                 continue;
             }
             let share = share.flatten().copied();
-            wire::message(buffer, 2, |buffer| {
-                put_group(group, share, priority, buffer)
-            });
+            let group = Group {
+                endpoints,
+                share,
+                priority,
+                mutual,
+            };
+            wire::message(buffer, 2, |buffer| group.put(buffer));
         }
     }
 }
@@ -147,23 +192,40 @@ fn reachable<'a>(key: &AssignmentKey<'a>) -> Vec<(SocketAddr, &'a Endpoint)> {
     list
 }
 
-fn put_group(endpoints: &[Reached<'_>], share: Option<u32>, priority: u32, buffer: &mut Vec<u8>) {
-    // Envoy refuses a locality whose weights do not fit into 32 bits.
-    let limit = u32::MAX / u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
-    let weight = |endpoint: &Endpoint| endpoint.weight.clamp(1, limit);
-    if let Some((_, first)) = endpoints.first() {
-        put_locality(&first.locality, buffer);
+// === impl Group ===
+
+impl Group<'_> {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        let endpoints = self.endpoints;
+        // Envoy refuses a locality whose weights do not fit into 32 bits.
+        let limit = u32::MAX / u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
+        let weight = |endpoint: &Endpoint| endpoint.weight.clamp(1, limit);
+        if let Some((_, first)) = endpoints.first() {
+            put_locality(&first.locality, buffer);
+        }
+        for (address, endpoint) in endpoints {
+            wire::message(buffer, 2, |buffer| {
+                put_address(*address, buffer);
+                wire::number(buffer, 2, health(endpoint.health));
+                if self.mutual.is_some_and(|mutual| mutual.takes(endpoint)) {
+                    wire::message(buffer, 3, |buffer| buffer.extend_from_slice(&MUTUAL));
+                }
+                wire::wrapped(buffer, 4, weight(endpoint));
+            });
+        }
+        let sum = endpoints.iter().map(|(_, e)| weight(e)).sum();
+        wire::wrapped(buffer, 3, self.share.unwrap_or(sum));
+        wire::number(buffer, 5, self.priority);
     }
-    for (address, endpoint) in endpoints {
-        wire::message(buffer, 2, |buffer| {
-            put_address(*address, buffer);
-            wire::number(buffer, 2, health(endpoint.health));
-            wire::wrapped(buffer, 4, weight(endpoint));
-        });
+}
+
+// === impl Mutual ===
+
+impl Mutual<'_> {
+    fn takes(self, endpoint: &Endpoint) -> bool {
+        let (world, policies) = (&self.registry.world, self.registry.policies());
+        takes_mutual(world, policies, endpoint, self.port)
     }
-    let sum = endpoints.iter().map(|(_, e)| weight(e)).sum();
-    wire::wrapped(buffer, 3, share.unwrap_or(sum));
-    wire::number(buffer, 5, priority);
 }
 
 /// An endpoint, its address, and in it the socket's.

@@ -115,3 +115,17 @@ pub(crate) fn regex(pattern: &str) -> pb::matcher::RegexMatcher {
         ..Default::default()
     }
 }
+
+/// An object of texts.
+pub(crate) fn structure<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> pb::Struct {
+    use pb::value::Kind;
+    let text = |text: &str| pb::Value {
+        kind: Some(Kind::StringValue(text.to_owned())),
+    };
+    pb::Struct {
+        fields: fields
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), text(v)))
+            .collect(),
+    }
+}

@@ -314,7 +314,7 @@ pub(crate) fn connect_timeout(world: &World) -> Duration {
 
 fn located(world: &World) -> Arc<Located> {
     let rules = world.destination_rules.iter().map(|rule| &**rule);
-    Arc::new(Located::of(rules))
+    Arc::new(Located::of(&world.mesh.locality, rules))
 }
 
 // === impl Names ===

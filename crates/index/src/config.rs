@@ -37,6 +37,7 @@ use crate::report::Report;
 use crate::ruling::Ruling;
 
 pub(crate) use object::Item;
+pub(crate) use traffic_policy::locality_balance;
 pub(crate) use virtual_service::is_retry_condition;
 
 /// All objects of all sources.

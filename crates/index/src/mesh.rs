@@ -17,7 +17,7 @@ use model::{
 use serde_json::Value;
 
 use crate::codes;
-use crate::config::is_retry_condition;
+use crate::config::{is_retry_condition, locality_balance};
 use crate::report::Report;
 
 const DEFAULT_STAYS: &str = "the default stays in force";
@@ -29,7 +29,8 @@ pub fn mesh(document: &Value, mut mesh: Mesh) -> (Mesh, Vec<Diagnostic>) {
         namespace: "".into(),
         name: "mesh".into(),
     };
-    let mut report = Report::new(object, None, "the mesh config has no effect");
+    let mut report = Report::new(object.clone(), None, "the mesh config has no effect");
+    let mut found = Vec::new();
     if let Some(config) = decoded(document, &mut report) {
         without_effect(&config, &mut report);
         traffic(&config, &mut mesh, &mut report);
@@ -37,8 +38,11 @@ pub fn mesh(document: &Value, mut mesh: Mesh) -> (Mesh, Vec<Diagnostic>) {
         exports(config.clone(), &mut mesh);
         provider::read(&config, &mut mesh, &mut report);
         tracing::read(&config, &mut mesh, &mut report);
+        found = locality(&config, &mut mesh, object);
     }
-    (mesh, report.into_diagnostics())
+    found.extend(report.into_diagnostics());
+    found.sort();
+    (mesh, found)
 }
 
 fn decoded(document: &Value, report: &mut Report) -> Option<MeshConfig> {
@@ -128,9 +132,6 @@ fn traffic(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {
     if let Some(timeout) = config.protocol_detection_timeout {
         mesh.detection_timeout = timeout;
     }
-    if let Some(enabled) = config.locality_lb_setting.as_ref().and_then(|s| s.enabled) {
-        mesh.locality_lb = enabled;
-    }
     if let Some(on) = config.enable_envoy_filter {
         mesh.envoy_filters = on;
     }
@@ -163,35 +164,31 @@ fn retries(policy: &mesh_config::RetryPolicy, report: &mut Report) -> Option<Ret
 
 /// Knobs that are understood, and not in force.
 fn without_effect(config: &MeshConfig, report: &mut Report) {
-    let locality = config.locality_lb_setting.as_ref().and_then(|s| s.enabled);
     let detection = config.protocol_detection_timeout;
-    let cases = [
-        (
-            config.enable_auto_mtls == Some(true),
-            "enableAutoMtls",
-            "clients use mutual TLS where a destination rule says so, as in Istio 1.0",
-        ),
-        (
-            config.h2_upgrade_policy.as_deref() == Some("UPGRADE"),
-            "h2UpgradePolicy",
-            "HTTP/1.1 stays so unless a destination rule upgrades it",
-        ),
-        (
-            detection.is_some_and(|timeout| !timeout.is_zero()),
+    if detection.is_some_and(|timeout| !timeout.is_zero()) {
+        report.warn(
+            codes::MESH_FIELD_IGNORED,
             "protocolDetectionTimeout",
             "ports have the protocol that they declare, and nothing is detected",
-        ),
-        (
-            locality == Some(false),
-            "localityLbSetting.enabled",
-            "localities count where a destination rule says so",
-        ),
-    ];
-    for (_, field, why) in cases.into_iter().filter(|(set, _, _)| *set) {
-        let effect = "the field has no effect; the rest of the mesh config has";
-        let remedy = "use destination rules, or remove the field";
-        report.warn(codes::MESH_FIELD_IGNORED, field, why, effect, remedy);
+            "the field has no effect; the rest of the mesh config has",
+            "name the protocols of ports, or remove the field",
+        );
     }
+}
+
+/// Where no destination rule says how localities count. A setting that contradicts itself is left
+/// out as a whole.
+fn locality(config: &MeshConfig, mesh: &mut Mesh, object: ObjectRef) -> Vec<Diagnostic> {
+    let Some(setting) = config.locality_lb_setting.clone() else {
+        return Vec::new();
+    };
+    let mut report = Report::new(object, None, DEFAULT_STAYS);
+    // Rules have the outlier detection without which nothing fails over.
+    let balance = locality_balance(setting, true, "localityLbSetting", &mut report);
+    if let Some(balance) = balance.filter(|_| !report.is_refused()) {
+        mesh.locality = balance;
+    }
+    report.into_diagnostics()
 }
 
 fn paths(config: &MeshConfig, mesh: &mut Mesh, report: &mut Report) {

@@ -17,6 +17,7 @@ pub mod destination_rule;
 pub mod diagnostic;
 pub mod endpoint;
 pub mod envoy_filter;
+pub mod format;
 pub mod gateway;
 pub mod header_value;
 pub mod instance;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Protocol;
 use crate::reporting::{Provider, Reporting};
 use crate::route::Retries;
+use crate::{LocalityBalance, Protocol};
 
 /// Settings that change what every proxy gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,8 +53,8 @@ pub struct Mesh {
     pub dns_refresh: Duration,
     /// How long a listener waits to find out a protocol; zero waits for ever.
     pub detection_timeout: Duration,
-    /// Whether endpoints near the caller come first, where rules allow it.
-    pub locality_lb: bool,
+    /// How endpoints are preferred by where they are, where no rule says so.
+    pub locality: LocalityBalance,
     /// The retries of routes that have none of their own; `None` is Istio's.
     pub default_retries: Option<Retries>,
     pub default_exports: DefaultExports,
@@ -180,7 +180,7 @@ impl Default for Mesh {
             inbound_port: 15006,
             dns_refresh: Duration::from_secs(60),
             detection_timeout: Duration::ZERO,
-            locality_lb: true,
+            locality: LocalityBalance::default(),
             default_retries: None,
             default_exports: DefaultExports::default(),
             envoy_filters: false,

@@ -132,9 +132,11 @@ pub struct ConnectionPool {
 /// The version of HTTP towards endpoints.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Upstream {
-    /// What the port declares.
+    /// What the port declares, unless the mesh upgrades it.
     #[default]
     Declared,
+    /// What the port declares, whatever the mesh says.
+    Kept,
     /// HTTP/2 where the port declares plain HTTP.
     Upgrade,
     /// What the caller speaks.

@@ -224,3 +224,40 @@ fn without_objects_the_mesh_config_speaks_for_both_sides() {
 fn an_unknown_host_has_no_rows() {
     assert_eq!(rows(&world(vec![], vec![]), Some("nobody"), false), []);
 }
+
+#[test]
+fn callers_that_follow_servers_never_conflict() {
+    let mesh = Mesh {
+        auto_mtls: true,
+        ..Mesh::default()
+    };
+    let following = |policies, rules| {
+        let mut world = World {
+            mesh: Arc::new(mesh.clone()),
+            ..world(policies, rules)
+        };
+        let host = Hostname::parse(HTTPBIN).unwrap();
+        let mut service = Service::clone(&world.services[&host]);
+        service.subject_alt_names = vec!["spiffe://cluster.local/ns/default/sa/default".into()];
+        world.services.insert(host, Arc::new(service));
+        [told(&world, 8000, false), told(&world, 8000, true)]
+    };
+    let strict = ["default/", "-", "mTLS", "mTLS", "OK"];
+    assert_eq!(
+        following(vec![mesh_policy(STRICT)], vec![]),
+        [strict, strict]
+    );
+    let none = ["-", "-", "HTTP", "HTTP", "OK"];
+    assert_eq!(following(vec![], vec![]), [none, none]);
+    let both = mesh_policy(Some(Mode::Permissive));
+    let [now, then] = following(vec![both], vec![]);
+    assert_eq!(now, ["default/", "-", "HTTP/mTLS", "mTLS", "OK"]);
+    assert_eq!(then, strict);
+    // What a rule says has the last word.
+    let plain = rule("x", HTTPBIN, Some(ClientTls::Disable));
+    let conflict = ["default/", "x/default", "mTLS", "HTTP", "CONFLICT"];
+    assert_eq!(
+        following(vec![mesh_policy(STRICT)], vec![plain]),
+        [conflict, conflict]
+    );
+}

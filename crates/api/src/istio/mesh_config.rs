@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::traffic_policy::LocalityLb;
 use super::{duration, scalar};
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -46,7 +47,7 @@ pub struct MeshConfig {
     #[serde(alias = "trust_domain_aliases", deserialize_with = "scalar::list")]
     pub trust_domain_aliases: Vec<String>,
     #[serde(alias = "locality_lb_setting")]
-    pub locality_lb_setting: Option<LocalitySetting>,
+    pub locality_lb_setting: Option<LocalityLb>,
     #[serde(alias = "default_http_retry_policy")]
     pub default_http_retry_policy: Option<RetryPolicy>,
     #[serde(alias = "path_normalization")]
@@ -190,12 +191,6 @@ pub struct DefaultProviders {
     pub tracing: Vec<String>,
     #[serde(alias = "access_logging", deserialize_with = "scalar::list")]
     pub access_logging: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct LocalitySetting {
-    pub enabled: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -11,7 +11,8 @@ use std::time::Duration;
 use model::{Hostname, ObjectRef, Protocol, TrafficPolicy};
 use pb::cluster::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig};
 
-use super::{policy, socket};
+use super::policy;
+use super::socket::{self, Sockets};
 use crate::built::Built;
 use crate::finding::{self, Refusal, Text, code};
 use crate::{Kind, canonical, lint, message, names, pb, wire};
@@ -24,6 +25,8 @@ pub(crate) struct OutboundKey<'a> {
     pub(crate) subset: Option<&'a str>,
     pub(crate) speaks: Speaks,
     pub(crate) policy: &'a TrafficPolicy,
+    /// Whether endpoints that take mutual TLS get it, though no rule says so.
+    pub(crate) automatic: bool,
     /// The identities that its instances have in the mesh.
     pub(crate) accounts: &'a [String],
     /// The rule that has the policy.
@@ -57,8 +60,9 @@ struct Alike {
     kind: Box<[u8]>,
     /// `None` where endpoints are not discovered.
     eds_config: Option<Box<[u8]>>,
-    /// What comes before the transport socket, and what after it.
+    /// What comes before the transport socket, between it and those of single endpoints, and after.
     before: Box<[u8]>,
+    between: Box<[u8]>,
     after: Box<[u8]>,
 }
 
@@ -113,12 +117,16 @@ impl Outbound {
                 Speaks::Http2 => &self.http2,
                 Speaks::Http1 | Speaks::Bytes => &self.http1,
             };
-            alike.encode(&name, None, buffer);
+            let sockets = match key.automatic {
+                true => socket::outbound(key),
+                false => Sockets::default(),
+            };
+            alike.encode(&name, &sockets, buffer);
             return Built::sound(Kind::Cluster, name.into(), buffer);
         }
         match self.alike(key) {
             Ok(alike) => {
-                alike.encode(&name, socket::outbound(key), buffer);
+                alike.encode(&name, &socket::outbound(key), buffer);
                 Built::sound(Kind::Cluster, name.into(), buffer)
             }
             Err(refusal) => Built {
@@ -168,6 +176,7 @@ impl Alike {
             ..Default::default()
         };
         let ring = matches!(cluster.lb_config, Some(LbConfig::RingHashLbConfig(_)));
+        let least = matches!(cluster.lb_config, Some(LbConfig::LeastRequestLbConfig(_)));
         // The numbers of these fields are below 24, which is that of the transport socket.
         let before = pb::cluster::Cluster {
             connect_timeout: cluster.connect_timeout,
@@ -177,13 +186,18 @@ impl Alike {
             lb_config: cluster.lb_config.clone().filter(|_| ring),
             ..Default::default()
         };
+        // And these are beyond 43, which is that of the sockets of single endpoints.
         let after = pb::cluster::Cluster {
+            lb_config: cluster.lb_config.clone().filter(|_| !ring && !least),
+            ..Default::default()
+        };
+        let between = pb::cluster::Cluster {
             cluster_discovery_type: None,
             connect_timeout: None,
             lb_policy: 0,
             circuit_breakers: None,
             outlier_detection: None,
-            lb_config: cluster.lb_config.clone().filter(|_| !ring),
+            lb_config: cluster.lb_config.clone().filter(|_| least),
             ..cluster.clone()
         };
         let kind = pb::cluster::Cluster {
@@ -194,11 +208,12 @@ impl Alike {
             kind: wire::constant(&kind),
             eds_config: discovered.then(|| wire::constant(&eds_config)),
             before: wire::constant(&before),
-            after: canonical::encode(&after).into(),
+            between: canonical::encode(&between).into(),
+            after: wire::constant(&after),
         }
     }
 
-    fn encode(&self, name: &str, socket: Option<pb::core::TransportSocket>, buffer: &mut Vec<u8>) {
+    fn encode(&self, name: &str, sockets: &Sockets, buffer: &mut Vec<u8>) {
         wire::text(buffer, 1, name);
         buffer.extend_from_slice(&self.kind);
         if let Some(eds_config) = &self.eds_config {
@@ -208,8 +223,12 @@ impl Alike {
             });
         }
         buffer.extend_from_slice(&self.before);
-        if let Some(socket) = socket {
-            wire::message_of(buffer, 24, &socket);
+        if let Some(socket) = &sockets.all {
+            wire::message_of(buffer, 24, socket);
+        }
+        buffer.extend_from_slice(&self.between);
+        if let Some(of_mesh) = &sockets.of_mesh {
+            wire::message_of(buffer, 43, of_mesh);
         }
         buffer.extend_from_slice(&self.after);
     }

@@ -1,19 +1,36 @@
 //! How connections to endpoints are wrapped: TLS, and the header that tells who calls.
 
-use model::tls::ClientTls;
+use model::tls::{ClientTls, MeshTls};
 use model::traffic_policy::ProxyProtocol;
 
 use super::http;
 use super::outbound::{OutboundKey, Speaks};
-use crate::{message, names, pb, tls};
+use crate::{endpoint, message, names, pb, tls};
 
-/// The transport socket of a service's cluster; `None` for plain connections.
-pub(super) fn outbound(key: &OutboundKey<'_>) -> Option<pb::core::TransportSocket> {
-    let tls = key.policy.port.tls.as_deref();
-    let inner = tls.and_then(|tls| secured(key, tls));
-    match key.policy.proxy_protocol {
+/// The transport sockets of a service's cluster.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    /// For all endpoints that have none of their own; `None` for plain connections.
+    pub(super) all: Option<pb::core::TransportSocket>,
+    /// For endpoints that are known to take mutual TLS, as their metadata tells.
+    pub(super) of_mesh: Option<pb::cluster::cluster::TransportSocketMatch>,
+}
+
+pub(super) fn outbound(key: &OutboundKey<'_>) -> Sockets {
+    let wrapped = |inner| match key.policy.proxy_protocol {
         Some(version) => Some(proxy_protocol(version, inner)),
         None => inner,
+    };
+    let tls = key.policy.port.tls.as_deref();
+    let of_mesh = ClientTls::Mesh(MeshTls::default());
+    let of_mesh = key.automatic.then(|| wrapped(secured(key, &of_mesh)));
+    Sockets {
+        all: wrapped(tls.and_then(|tls| secured(key, tls))),
+        of_mesh: of_mesh.map(|socket| pb::cluster::cluster::TransportSocketMatch {
+            name: "tlsMode-istio".to_owned(),
+            r#match: Some(message::structure([endpoint::TAKES_MUTUAL])),
+            transport_socket: socket,
+        }),
     }
 }
 

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use model::authentication::transport::is_automatic;
 use model::tls::{ClientTls, MeshTls, VerifyServer};
-use model::{AuthPolicy, Placement, TrafficPolicy};
+use model::traffic_policy::Upstream;
+use model::{AuthPolicy, LocalityBalance, Mesh, Placement, TrafficPolicy};
 
 use crate::built::Built;
 use crate::cluster::{OutboundKey, Speaks};
-use crate::endpoint::{self, AssignmentKey, Standpoint};
+use crate::endpoint::{self, AssignmentKey, Mutual, Standpoint};
 use crate::registry::{Registry, Target};
 use crate::{Kind, names, resolved};
 
@@ -21,7 +23,8 @@ pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<
         subset,
         speaks: Speaks::of(target.port.protocol),
         policy: &policy,
-        accounts: accounts(target, &policy),
+        automatic: is_automatic(target.service, &policy, &registry.world.mesh),
+        accounts: accounts(target, &policy, &registry.world.mesh),
         rule: target.rule.map(|rule| &rule.object),
     };
     let told = registry.clusters.build(&key, buffer);
@@ -35,14 +38,41 @@ pub(crate) fn cluster(registry: &Registry, target: Target<'_>, buffer: &mut Vec<
 
 /// What applies to a target. Where no rule does, Istio 1.0's `authPolicy` speaks for clients, too.
 fn policy(registry: &Registry, target: Target<'_>) -> TrafficPolicy {
-    let mut policy = target.policy();
-    let mesh = registry.world.mesh.auth_policy == AuthPolicy::MutualTls;
-    if mesh && target.rule.is_none() && target.service.location == Placement::Mesh {
+    let mut policy = balanced(registry, target);
+    let mesh = &registry.world.mesh;
+    let internal = target.service.location == Placement::Mesh;
+    if mesh.auth_policy == AuthPolicy::MutualTls && target.rule.is_none() && internal {
         policy.port.tls = Some(Arc::new(ClientTls::Mesh(MeshTls::default())));
+    }
+    if mesh.upgrade_h2 && internal && Speaks::of(target.port.protocol) == Speaks::Http1 {
+        upgrade(&mut policy);
     }
     if let Some(tls) = policy.port.tls.as_deref() {
         let verifying = verifying(tls, &target.service.named_subjects);
         policy.port.tls = verifying.map(Arc::new).or(policy.port.tls);
+    }
+    policy
+}
+
+/// To proxies of the mesh HTTP/2 is spoken if the mesh says so and no rule does. Others may not know it.
+fn upgrade(policy: &mut TrafficPolicy) {
+    let pool = policy.port.connection_pool.get_or_insert_default();
+    if pool.upstream == Upstream::Declared {
+        Arc::make_mut(pool).upstream = Upstream::Upgrade;
+    }
+}
+
+/// What rules say, with the mesh's preference of localities where they have none.
+fn balanced(registry: &Registry, target: Target<'_>) -> TrafficPolicy {
+    let mut policy = target.policy();
+    let mesh = &registry.world.mesh.locality;
+    let distributes = matches!(mesh, LocalityBalance::Distribute(_));
+    let counts = distributes || policy.port.outlier_detection.is_some();
+    if counts && *mesh != LocalityBalance::default() {
+        let balancer = policy.port.load_balancer.get_or_insert_default();
+        if balancer.locality.is_none() {
+            Arc::make_mut(balancer).locality = Some(mesh.clone());
+        }
     }
     policy
 }
@@ -66,16 +96,17 @@ fn verifying(tls: &ClientTls, named: &[Arc<str>]) -> Option<ClientTls> {
 }
 
 /// The identities that instances of a service have. Only mutual TLS asks.
-fn accounts<'a>(target: Target<'a>, policy: &TrafficPolicy) -> &'a [String] {
+fn accounts<'a>(target: Target<'a>, policy: &TrafficPolicy, mesh: &Mesh) -> &'a [String] {
     match policy.port.tls.as_deref() {
         Some(ClientTls::Mesh(_)) => &target.service.subject_alt_names,
+        None if is_automatic(target.service, policy, mesh) => &target.service.subject_alt_names,
         _ => &[],
     }
 }
 
 /// Whether it matters where callers of a target are.
-pub(crate) fn is_located(target: Target<'_>) -> bool {
-    target.policy().locality().is_some()
+pub(crate) fn is_located(registry: &Registry, target: Target<'_>) -> bool {
+    balanced(registry, target).locality().is_some()
 }
 
 /// The endpoints of a target, as proxies on a machine can reach them, and prefer them from there.
@@ -86,7 +117,7 @@ pub(crate) fn assignment(
     from: Option<&Standpoint>,
     buffer: &mut Vec<u8>,
 ) -> Built {
-    let policy = target.policy();
+    let policy = policy(registry, target);
     if policy.is_passthrough() || !resolved::is_told(target.service) {
         // Envoy asks for none: it takes connections where callers addressed them, or resolves names.
         return Built::none(Kind::Endpoint, name(target));
@@ -98,6 +129,10 @@ pub(crate) fn assignment(
         endpoints: registry.endpoints(target.host, target.port.number),
         subset: target.subset.map(|(_, labels)| labels),
         agent,
+        mutual: is_automatic(target.service, &policy, &registry.world.mesh).then_some(Mutual {
+            registry,
+            port: target.port.number,
+        }),
     };
     endpoint::assignment(&key, buffer)
 }

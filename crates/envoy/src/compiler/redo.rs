@@ -111,7 +111,7 @@ impl<'a> Redo<'a> {
             let seen = services::assignment(self.new, target, Some(*agent), None, self.buffer);
             self.sets.put(&SetKey(Scope::EndpointsFrom(*agent)), seen);
         }
-        if services::is_located(target) {
+        if services::is_located(self.new, target) {
             self.near(target);
         }
     }
@@ -130,7 +130,8 @@ impl<'a> Redo<'a> {
     /// Where it mattered where callers are, and no longer does.
     fn forget_near(&mut self, host: &Hostname) {
         let located = |registry: &'a Registry| {
-            let located = targets(registry, host).filter(|target| services::is_located(*target));
+            let located =
+                targets(registry, host).filter(|target| services::is_located(registry, *target));
             located.map(services::name).collect::<BTreeSet<Arc<str>>>()
         };
         let (old, new) = (located(self.old), located(self.new));

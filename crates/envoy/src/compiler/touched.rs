@@ -55,6 +55,11 @@ impl Touched {
         for key in &changes.endpoints {
             touched.add_endpoints(old, new, key);
         }
+        if new.world.mesh.auto_mtls {
+            for registry in [old, new] {
+                touched.add_takers(registry, changes);
+            }
+        }
         touched
     }
 
@@ -180,6 +185,26 @@ impl Touched {
         }
         let bare = old.routes().bare_differences(new.routes());
         self.routes.extend(bare);
+    }
+
+    /// Endpoints tell whether they take mutual TLS, which their instances and policies decide.
+    fn add_takers(&mut self, registry: &Registry, changes: &ChangeSet) {
+        if self.authentication.is_empty() && changes.instances.is_empty() {
+            return;
+        }
+        let world = &registry.world;
+        let other = |endpoint: &Endpoint| {
+            let instance = world.instances.get(&endpoint.instance);
+            let mut policies = self.authentication.iter();
+            changes.instances.contains(&endpoint.instance)
+                || instance.is_some_and(|i| policies.any(|policy| policy.may_concern(i)))
+        };
+        let endpoints = world.endpoints.iter();
+        let others = endpoints.filter(|(_, list)| list.iter().any(other));
+        let others: Vec<ServicePort> = others.map(|(key, _)| key.clone()).collect();
+        let known = others.into_iter();
+        let rest = known.filter(|key| !self.hosts.contains(&key.host));
+        self.endpoints.extend(rest.collect::<Vec<_>>());
     }
 
     fn add_endpoints(&mut self, old: &Registry, new: &Registry, key: &ServicePort) {

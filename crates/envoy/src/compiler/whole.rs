@@ -29,7 +29,7 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
             .collect(),
         Scope::EndpointsFrom(agent) => endpoints_from(*agent, registry, buffer),
         Scope::EndpointsNear(agent, from) => targets(registry)
-            .filter(|target| services::is_located(*target))
+            .filter(|target| services::is_located(registry, *target))
             .map(|target| services::assignment(registry, target, *agent, Some(from), buffer))
             .collect(),
         Scope::Listeners(capture, reporting) => ports(registry)

@@ -28,8 +28,15 @@ pub(crate) struct Standpoint {
 // === impl Located ===
 
 impl Located {
-    pub(crate) fn of<'a>(rules: impl Iterator<Item = &'a DestinationRule>) -> Located {
-        let mut asked = Located::default();
+    pub(crate) fn of<'a>(
+        mesh: &LocalityBalance,
+        rules: impl Iterator<Item = &'a DestinationRule>,
+    ) -> Located {
+        let mut asked = Located {
+            any: matches!(mesh, LocalityBalance::Distribute(_)),
+            labels: BTreeSet::new(),
+        };
+        asked.add_labels(mesh);
         for rule in rules {
             let levels = rule.subsets.iter().map(|subset| &subset.policies);
             let levels = std::iter::once(&rule.policies).chain(levels);
@@ -37,15 +44,19 @@ impl Located {
                 let balancer = policy.load_balancer.as_ref();
                 let locality = balancer.and_then(|balancer| balancer.locality.as_ref());
                 asked.any |= locality.is_some() || policy.outlier_detection.is_some();
-                if let Some(LocalityBalance::Priority(preferences)) = locality {
-                    let labels = preferences
-                        .iter()
-                        .map(|preference| preference.label.clone());
-                    asked.labels.extend(labels);
+                if let Some(locality) = locality {
+                    asked.add_labels(locality);
                 }
             }
         }
         asked
+    }
+
+    fn add_labels(&mut self, balance: &LocalityBalance) {
+        if let LocalityBalance::Priority(preferences) = balance {
+            let labels = preferences.iter();
+            self.labels.extend(labels.map(|one| one.label.clone()));
+        }
     }
 
     /// Where a proxy is; `None` if that cannot matter.

@@ -105,8 +105,8 @@ fn file(log: &AccessLog) -> pb::file_log::FileAccessLog {
     let format = match &log.format {
         LogFormat::Text => text(TEXT),
         LogFormat::CustomText(format) => text(format),
-        LogFormat::Json => Format::JsonFormat(object(JSON.iter().copied())),
-        LogFormat::CustomJson(fields) => Format::JsonFormat(object(pairs(fields))),
+        LogFormat::Json => Format::JsonFormat(message::structure(JSON.iter().copied())),
+        LogFormat::CustomJson(fields) => Format::JsonFormat(message::structure(pairs(fields))),
     };
     let format = pb::core::SubstitutionFormatString {
         format: Some(format),
@@ -120,14 +120,4 @@ fn file(log: &AccessLog) -> pb::file_log::FileAccessLog {
 
 fn pairs(fields: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
     fields.iter().map(|(k, v)| (k.as_str(), v.as_str()))
-}
-
-fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> pb::Struct {
-    use pb::value::Kind;
-    let text = |text: &str| pb::Value {
-        kind: Some(Kind::StringValue(text.to_owned())),
-    };
-    pb::Struct {
-        fields: fields.map(|(k, v)| (k.to_owned(), text(v))).collect(),
-    }
 }

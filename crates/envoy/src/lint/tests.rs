@@ -99,6 +99,7 @@ fn a_discovered_cluster_needs_a_source() {
         subset: None,
         speaks: crate::cluster::Speaks::Http1,
         policy: &model::TrafficPolicy::default(),
+        automatic: false,
         accounts: &[],
         rule: None,
     };

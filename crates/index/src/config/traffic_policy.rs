@@ -11,6 +11,8 @@ mod pool;
 mod tls;
 mod tunnel;
 
+pub(crate) use locality::convert as locality_balance;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -98,6 +98,8 @@ fn check(transport: &Transport<'_>, port: u16, report: &mut Report) {
             effect,
             "let a policy demand mutual TLS of the service, or take it out of the rule",
         ),
+        // Whoever chooses by what is taken is never wrong.
+        Sends::Automatic => {}
         Sends::Plaintext | Sends::Tls => report.warn(
             codes::PLAINTEXT_CALLERS,
             field,

@@ -66,11 +66,11 @@ fn every_knob_of_traffic_turns() {
 #[test]
 fn every_knob_of_security_turns() {
     let mesh = good(json!({
-        "enableAutoMtls": false, "authPolicy": "MUTUAL_TLS", "rootNamespace": "root",
-        "trustDomain": "shop", "trustDomainAliases": ["old", "shop"], "h2UpgradePolicy": "DO_NOT_UPGRADE",
+        "enableAutoMtls": true, "authPolicy": "MUTUAL_TLS", "rootNamespace": "root",
+        "trustDomain": "shop", "trustDomainAliases": ["old", "shop"], "h2UpgradePolicy": "UPGRADE",
         "meshMTLS": {"minProtocolVersion": "TLSV1_3"},
     }));
-    assert!(!mesh.auto_mtls && !mesh.upgrade_h2);
+    assert!(mesh.auto_mtls && mesh.upgrade_h2);
     assert_eq!(mesh.auth_policy, AuthPolicy::MutualTls);
     assert_eq!(
         (&*mesh.root_namespace, &*mesh.trust_domain),
@@ -203,20 +203,23 @@ fn providers_are_zipkin_or_a_file() {
 
 #[test]
 fn knobs_that_are_not_in_force_are_told() {
-    for (document, field) in [
-        (json!({"enableAutoMtls": true}), "enableAutoMtls"),
-        (json!({"h2UpgradePolicy": "UPGRADE"}), "h2UpgradePolicy"),
-        (
-            json!({"protocolDetectionTimeout": "1s"}),
-            "protocolDetectionTimeout",
-        ),
-        (
-            json!({"localityLbSetting": {"enabled": false}}),
-            "localityLbSetting.enabled",
-        ),
-    ] {
-        finds(document, codes::MESH_FIELD_IGNORED, field);
-    }
+    let document = json!({"protocolDetectionTimeout": "1s"});
+    let field = "protocolDetectionTimeout";
+    finds(document, codes::MESH_FIELD_IGNORED, field);
     let wrong = json!({"defaultHttpRetryPolicy": {"attempts": 1, "retryOn": "sometimes"}});
     finds(wrong, codes::MESH_VALUE, "defaultHttpRetryPolicy.retryOn");
+}
+
+#[test]
+fn localities_of_the_mesh_are_as_those_of_rules() {
+    let off = good(json!({"localityLbSetting": {"enabled": false}}));
+    assert_eq!(off.locality, LocalityBalance::Off);
+    let to = json!({"eu/*": 80, "us/*": 20});
+    let shares = json!({"localityLbSetting": {"distribute": [{"from": "eu/*", "to": to}]}});
+    let balance = good(shares).locality;
+    assert!(matches!(balance, LocalityBalance::Distribute(list) if list.len() == 1));
+    let wrong = json!({"localityLbSetting": {"failover": [{"from": "eu", "to": "eu"}]}});
+    let field = "localityLbSetting.failover[0]";
+    let mesh = finds(wrong, codes::BAD_LOCALITY, field);
+    assert_eq!(mesh.locality, LocalityBalance::default());
 }

@@ -2,14 +2,18 @@
 //! behind the debug pages and the findings.
 //!
 //! The server's side is what the instances demand. The client's side is the destination rule of the
-//! host, as a caller sees it that sees all rules; a policy of authentication never changes it.
+//! host, as a caller sees it that sees all rules; a policy of authentication changes it only where
+//! the mesh lets callers follow what servers take.
 
 use std::collections::BTreeSet;
 
 use super::{Asked, Mode, Policies};
 use crate::mesh::AuthPolicy;
 use crate::tls::ClientTls;
-use crate::{DestinationRule, Endpoint, Mesh, ObjectRef, Port, Service, World};
+use crate::{
+    DestinationRule, Endpoint, Mesh, ObjectRef, Placement, Port, Resolution, Service,
+    TrafficPolicy, World,
+};
 
 /// What both sides of one port of a service speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub enum Sends {
     Tls,
     /// Mutual TLS of the mesh.
     Mutual,
+    /// Mutual TLS of the mesh to instances that take it, plaintext to all others.
+    Automatic,
 }
 
 /// Whether connections succeed.
@@ -66,7 +72,7 @@ impl<'a> Transport<'a> {
         let rule = world.destination_rule(&service.host).map(|rule| &**rule);
         Transport {
             server: ServerSide::of(world, policies, service, port),
-            client: ClientSide::of(rule, port.number, None, &world.mesh),
+            client: ClientSide::of(rule, service, port.number, None, &world.mesh),
         }
     }
 
@@ -122,25 +128,45 @@ pub fn of_instance<'a>(
     Some((found.demand.mode, found.policy))
 }
 
+/// Whether an instance takes mutual TLS, so that callers use it of themselves. Of endpoints that are
+/// no instance nothing is known.
+pub fn takes_mutual(world: &World, policies: &Policies, endpoint: &Endpoint, number: u16) -> bool {
+    let demanded = of_instance(world, policies, endpoint, number);
+    demanded.is_some_and(|(mode, _)| mode != Mode::Disable)
+}
+
+/// Whether callers of a service choose TLS by what each endpoint takes (`enableAutoMtls`): no rule
+/// speaks of TLS, and proxies are told endpoints of the mesh whose identities are known.
+pub fn is_automatic(service: &Service, policy: &TrafficPolicy, mesh: &Mesh) -> bool {
+    mesh.auto_mtls
+        && policy.port.tls.is_none()
+        && !policy.is_passthrough()
+        && service.location == Placement::Mesh
+        && service.resolution == Resolution::Static
+        && service.named.is_empty()
+        && !service.subject_alt_names.is_empty()
+}
+
 // === impl ClientSide ===
 
 impl<'a> ClientSide<'a> {
-    /// What a rule says for a port, or for a subset on it. Without a rule the mesh's own setting
-    /// holds, and with one that does not speak of TLS, plaintext.
+    /// What a rule says for a port, or for a subset on it. Where no rule speaks of TLS the mesh's
+    /// own settings hold.
     pub fn of(
         rule: Option<&'a DestinationRule>,
+        service: &Service,
         port: u16,
         subset: Option<&str>,
         mesh: &Mesh,
     ) -> ClientSide<'a> {
-        let sends = match rule {
-            None if mesh.auth_policy == AuthPolicy::MutualTls => Sends::Mutual,
-            None => Sends::Plaintext,
-            Some(rule) => match rule.policy(port, subset).port.tls.as_deref() {
-                None | Some(ClientTls::Disable) => Sends::Plaintext,
-                Some(ClientTls::Origin(_)) => Sends::Tls,
-                Some(ClientTls::Mesh(_)) => Sends::Mutual,
-            },
+        let policy = rule.map(|rule| rule.policy(port, subset));
+        let policy = policy.unwrap_or_default();
+        let sends = match policy.port.tls.as_deref() {
+            None if rule.is_none() && mesh.auth_policy == AuthPolicy::MutualTls => Sends::Mutual,
+            None if is_automatic(service, &policy, mesh) => Sends::Automatic,
+            None | Some(ClientTls::Disable) => Sends::Plaintext,
+            Some(ClientTls::Origin(_)) => Sends::Tls,
+            Some(ClientTls::Mesh(_)) => Sends::Mutual,
         };
         ClientSide {
             sends,
@@ -156,7 +182,7 @@ impl Sends {
     /// reaches a plain port as bytes, which is what an application wants that ends TLS itself.
     pub fn works_with(self, mode: Mode) -> bool {
         match (self, mode) {
-            (_, Mode::Permissive) => true,
+            (_, Mode::Permissive) | (Sends::Automatic, _) => true,
             (Sends::Mutual, mode) => mode == Mode::Strict,
             (Sends::Plaintext | Sends::Tls, mode) => mode == Mode::Disable,
         }

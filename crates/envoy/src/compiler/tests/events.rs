@@ -119,7 +119,10 @@ fn subset() -> impl Strategy<Value = Subset> {
 
 fn endpoints((name, port, mut list): (&'static str, u16, Vec<Endpoint>)) -> Event {
     for (at, endpoint) in list.iter_mut().enumerate() {
-        endpoint.instance = InstanceId::from(format!("{name}-{at}").as_str());
+        // Some are instances that proxies stand beside.
+        let beside = format!("instance-{at}");
+        let alone = format!("{name}-{at}");
+        endpoint.instance = InstanceId::from(if at % 2 == 0 { &*beside } else { &*alone });
     }
     Event::Endpoints(name, port, list)
 }

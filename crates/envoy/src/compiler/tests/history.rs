@@ -229,6 +229,7 @@ fn service(name: &str, ports: &[(u16, &str)], aliases: &[&str]) -> Service {
     Service {
         ports,
         aliases: aliases.iter().map(|alias| host(alias)).collect(),
+        subject_alt_names: vec![format!("spiffe://cluster.local/ns/default/sa/{name}")],
         ..Service::new(host(name), "default".into())
     }
 }

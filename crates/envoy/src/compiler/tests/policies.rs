@@ -74,7 +74,7 @@ fn balancer() -> impl Strategy<Value = LoadBalancer> {
     })
 }
 
-fn localities() -> Vec<LocalityBalance> {
+pub(super) fn localities() -> Vec<LocalityBalance> {
     let part = |text: &str| Place::parse(text).unwrap();
     let label = |label: &str, value: Option<&str>| Preference {
         label: label.to_owned(),

@@ -11,7 +11,7 @@ use super::numbers::Field;
 use crate::codes;
 use crate::report::Report;
 
-pub(super) fn convert(
+pub(crate) fn convert(
     setting: api::LocalityLb,
     detects_outliers: bool,
     at: &str,

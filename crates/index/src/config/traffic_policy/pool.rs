@@ -117,26 +117,25 @@ fn streams(value: Option<i64>, field: &Field<'_>, report: &mut Report) -> Option
 
 fn upstream(http: &api::HttpPool, field: &Field<'_>, report: &mut Report) -> Upstream {
     let policy = http.h2_upgrade_policy.as_deref();
-    let upgrade = match policy {
-        None | Some("DEFAULT" | "0" | "DO_NOT_UPGRADE" | "1") => false,
-        Some("UPGRADE" | "2") => true,
+    let asked = match policy {
+        None | Some("DEFAULT" | "0") => Upstream::Declared,
+        Some("DO_NOT_UPGRADE" | "1") => Upstream::Kept,
+        Some("UPGRADE" | "2") => Upstream::Upgrade,
         Some(other) => {
             let why = format!("{other:?} is not a policy for upgrades");
             let remedy = "use UPGRADE or DO_NOT_UPGRADE";
             field.refuse("h2UpgradePolicy", why, remedy, report);
-            false
+            Upstream::Declared
         }
     };
-    match (http.use_client_protocol == Some(true), upgrade) {
-        (true, true) => {
-            let why = "it excludes useClientProtocol".to_owned();
-            field.refuse("h2UpgradePolicy", why, "keep one of the two", report);
-            Upstream::OfCaller
-        }
-        (true, false) => Upstream::OfCaller,
-        (false, true) => Upstream::Upgrade,
-        (false, false) => Upstream::Declared,
+    if http.use_client_protocol != Some(true) {
+        return asked;
     }
+    if asked == Upstream::Upgrade {
+        let why = "it excludes useClientProtocol".to_owned();
+        field.refuse("h2UpgradePolicy", why, "keep one of the two", report);
+    }
+    Upstream::OfCaller
 }
 
 fn pings(pings: api::Http2KeepAlive, at: &str, report: &mut Report) -> Option<Http2Keepalive> {

@@ -3,7 +3,12 @@
 use super::*;
 
 pub(super) fn mesh() -> impl Strategy<Value = Mesh> {
-    (any::<bool>(), any::<bool>(), 0..2u64).prop_map(|(open, log, seconds)| Mesh {
+    let switches = (any::<bool>(), any::<bool>(), 0..2u64);
+    let of_clusters = (any::<bool>(), any::<bool>(), select(policies::localities()));
+    (switches, of_clusters).prop_map(|((open, log, seconds), (auto, upgrade, locality))| Mesh {
+        auto_mtls: auto,
+        upgrade_h2: upgrade,
+        locality,
         outbound: if open {
             OutboundPolicy::AllowAny
         } else {
