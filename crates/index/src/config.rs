@@ -23,18 +23,17 @@ mod virtual_service;
 mod without;
 mod workload_entry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::event::{Event, SourceId};
 use api::istio::{Object, ObjectKey};
-use jiff::Timestamp;
 use model::{Diagnostic, Location, Mesh, ObjectRef};
 
-use crate::codes;
 use crate::lists::{Lists, Step};
 use crate::report::Report;
-use crate::ruling::Ruling;
+use crate::ruling::{InForce, Place, Turn};
+use crate::{codes, findings};
 
 pub(crate) use object::Item;
 pub(crate) use traffic_policy::locality_balance;
@@ -48,7 +47,9 @@ pub(crate) struct Config {
     sources: Vec<SourceId>,
     lists: Lists<Object>,
     entries_by_object: BTreeMap<ObjectKey, BTreeMap<Rank, Entry>>,
-    dirty: bool,
+    /// Objects that changed since the last look.
+    dirty: BTreeSet<ObjectKey>,
+    findings: BTreeMap<ObjectKey, Vec<Diagnostic>>,
 }
 
 /// Precedence of sources: as in the settings, then those that are not there, by name.
@@ -62,10 +63,6 @@ struct Entry {
     good: Option<Item>,
     diagnostics: Vec<Diagnostic>,
 }
-
-/// What orders objects: without a time of creation, as in files, after all others. The order of
-/// arrival must not count, or two replicas that read the same objects would disagree.
-type Precedence<'a> = (bool, Option<Timestamp>, &'a str, &'a str);
 
 /// What is wrong with an object by itself, without any other beside it.
 pub fn validate(object: &Object, mesh: &Mesh) -> Vec<Diagnostic> {
@@ -81,7 +78,8 @@ impl Config {
             sources,
             lists: Lists::default(),
             entries_by_object: BTreeMap::new(),
-            dirty: true,
+            dirty: BTreeSet::new(),
+            findings: BTreeMap::new(),
         }
     }
 
@@ -97,42 +95,23 @@ impl Config {
         absorbed.completed
     }
 
-    /// What is in force, if anything changed since the last call.
-    pub(crate) fn refresh(&mut self) -> Option<Ruling> {
-        if !std::mem::take(&mut self.dirty) {
-            return None;
+    /// The objects that changed since the last call, and whether findings became others.
+    pub(crate) fn refresh(&mut self) -> (Vec<Turn>, bool) {
+        let mut changed = false;
+        let mut turns = Vec::with_capacity(self.dirty.len());
+        for key in std::mem::take(&mut self.dirty) {
+            let by_rank = self.entries_by_object.get(&key);
+            let found = by_rank.map(found).unwrap_or_default();
+            changed |= findings::keep(&mut self.findings, key.clone(), found);
+            let first = by_rank.and_then(BTreeMap::first_key_value);
+            let now = first.and_then(|(_, entry)| entry.in_force());
+            turns.push(Turn { key, now });
         }
-        let mut in_force: Vec<&Entry> = self
-            .entries_by_object
-            .values()
-            .filter_map(|by_rank| by_rank.first_key_value())
-            .map(|(_, entry)| entry)
-            .collect();
-        in_force.sort_by_key(|entry| entry.precedence());
-        let mut ruling = Ruling::default();
-        for entry in in_force {
-            if let Some(good) = &entry.good {
-                let location = entry.object.location.as_ref().map(place);
-                ruling.add(good, location);
-            }
-        }
-        ruling.delegate();
-        ruling.merge_destination_rules();
-        ruling.settle_extensions();
-        Some(ruling)
+        (turns, changed)
     }
 
-    pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
-        let mut all = Vec::new();
-        for by_rank in self.entries_by_object.values() {
-            let mut entries = by_rank.iter();
-            let Some((winner, entry)) = entries.next() else {
-                continue;
-            };
-            all.extend(entry.diagnostics.iter().cloned());
-            all.extend(entries.flat_map(|(rank, entry)| twice(entry, rank, winner)));
-        }
-        all
+    pub(crate) fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.values().flatten()
     }
 
     fn put(&mut self, source: &SourceId, object: Object) {
@@ -143,7 +122,7 @@ impl Config {
             .or_default();
         let old = by_rank.remove(&rank);
         if old.as_ref().is_none_or(|old| old.object != object) {
-            self.dirty = true;
+            self.dirty.insert(object.key.clone());
         }
         let entry = match old {
             Some(old) if old.object == object => old,
@@ -168,7 +147,9 @@ impl Config {
         let Some(by_rank) = self.entries_by_object.get_mut(key) else {
             return;
         };
-        self.dirty |= by_rank.remove(&rank).is_some();
+        if by_rank.remove(&rank).is_some() {
+            self.dirty.insert(key.clone());
+        }
         if by_rank.is_empty() {
             self.entries_by_object.remove(key);
         }
@@ -183,11 +164,36 @@ impl Config {
 // === impl Entry ===
 
 impl Entry {
-    /// Istio's order: age, then name, then namespace.
-    fn precedence(&self) -> Precedence<'_> {
-        let (created, key) = (self.object.created, &self.object.key);
-        (created.is_none(), created, &key.name, &key.namespace)
+    fn in_force(&self) -> Option<InForce> {
+        Some(InForce {
+            place: self.place(),
+            item: self.good.clone()?,
+            location: self.object.location.as_ref().map(place),
+        })
     }
+
+    /// Istio's order: age, then name, then namespace.
+    fn place(&self) -> Place {
+        let key = &self.object.key;
+        Place {
+            undated: self.object.created.is_none(),
+            created: self.object.created,
+            name: key.name.clone(),
+            namespace: key.namespace.clone(),
+            kind: key.kind,
+        }
+    }
+}
+
+/// Of the version that is in force, and of those beside it.
+fn found(by_rank: &BTreeMap<Rank, Entry>) -> Vec<Diagnostic> {
+    let mut entries = by_rank.iter();
+    let Some((winner, entry)) = entries.next() else {
+        return Vec::new();
+    };
+    let own = entry.diagnostics.iter().cloned();
+    let others = entries.flat_map(|(rank, entry)| twice(entry, rank, winner));
+    own.chain(others).collect()
 }
 
 fn twice(entry: &Entry, rank: &Rank, winner: &Rank) -> Vec<Diagnostic> {

@@ -11,15 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::istio::Kind;
 use model::route::{
     Action, Cors, Fault, HeaderOperations, HttpMatch, HttpRoute, Mirror, Retries, Rewrite,
     VirtualService,
 };
 use model::{Diagnostic, ObjectRef};
 
-use crate::codes;
 use crate::report::Report;
-use crate::ruling::Placed;
+use crate::ruling::{Ordered, Placed, Standing};
+use crate::{codes, findings};
 
 /// A virtual service that delegates; its `http` is empty until it is settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,12 +61,17 @@ pub(crate) struct Outline {
     pub(crate) response_headers: HeaderOperations,
 }
 
-/// Roots and delegates of a ruling, as they are collected.
+/// Roots and delegates in force. A change settles the roots that it concerns.
 #[derive(Debug, Default)]
 pub(crate) struct Delegations {
-    /// With the place of the root among all virtual services.
-    roots: Vec<(usize, Placed<Root>)>,
+    roots: BTreeMap<Key, Standing<Root>>,
     delegates: BTreeMap<Key, Placed<VirtualService>>,
+    roots_by_delegate: BTreeMap<Key, BTreeSet<Key>>,
+    findings: BTreeMap<Key, Vec<Diagnostic>>,
+    /// Virtual services that changed.
+    dirty: BTreeSet<Key>,
+    /// What roots that changed delegate to, and did.
+    named: BTreeSet<Key>,
 }
 
 // === impl Outline ===
@@ -90,54 +96,109 @@ impl Outline {
     }
 }
 
+// === impl Root ===
+
+impl Root {
+    fn delegates(&self) -> impl Iterator<Item = &Key> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Route(_) => None,
+            Step::Delegate(delegation) => Some(&delegation.to),
+        })
+    }
+}
+
 // === impl Delegations ===
 
 impl Delegations {
-    /// Takes in a root; what it returns holds its place among the virtual services.
-    pub(crate) fn add_root(&mut self, place: usize, root: Placed<Root>) -> Placed<VirtualService> {
-        let holder = Placed {
-            value: Arc::new(root.value.service.clone()),
-            location: root.location.clone(),
-        };
-        self.roots.push((place, root));
-        holder
-    }
-
-    pub(crate) fn add_delegate(&mut self, delegate: Placed<VirtualService>) {
-        let object = &delegate.value.object;
+    /// Says what a virtual service is now: a root, a delegate, or neither.
+    pub(crate) fn set(
+        &mut self,
+        object: &ObjectRef,
+        root: Option<Standing<Root>>,
+        delegate: Option<Standing<VirtualService>>,
+    ) {
         let key = (object.namespace.clone(), object.name.clone());
-        self.delegates.insert(key, delegate);
-    }
-
-    /// Gives every root its routes.
-    pub(crate) fn settle(&self, services: &mut [Placed<VirtualService>]) -> Vec<Diagnostic> {
-        let mut diagnostics = Vec::new();
-        let mut used = BTreeSet::new();
-        for (place, root) in &self.roots {
-            let (object, location) = (&root.value.service.object, &root.location);
-            let mut report = Report::new(object.clone(), location.clone(), "");
-            let http = self.routes(&root.value, services, &mut used, &mut report);
-            crate::shadow::check(&http, &mut report);
-            let service = VirtualService {
-                http,
-                ..root.value.service.clone()
-            };
-            services[*place].value = Arc::new(service);
-            diagnostics.extend(report.into_diagnostics());
+        if let Some((_, before)) = self.roots.remove(&key) {
+            for to in before.value.delegates() {
+                if let Some(roots) = self.roots_by_delegate.get_mut(to) {
+                    roots.remove(&key);
+                }
+                self.named.insert(to.clone());
+            }
         }
-        let idle = self
-            .delegates
-            .iter()
-            .filter(|(key, _)| !used.contains(*key));
-        diagnostics.extend(idle.flat_map(|(_, delegate)| unused(delegate)));
-        diagnostics
+        if let Some((place, root)) = root {
+            for to in root.value.delegates() {
+                let roots = self.roots_by_delegate.entry(to.clone()).or_default();
+                roots.insert(key.clone());
+                self.named.insert(to.clone());
+            }
+            self.roots.insert(key.clone(), (place, root));
+        }
+        match delegate {
+            Some((_, delegate)) => self.delegates.insert(key.clone(), delegate),
+            None => self.delegates.remove(&key),
+        };
+        self.dirty.insert(key);
     }
 
-    fn routes<'a>(
+    /// Gives every root that a change concerns its routes; tells whether findings became others.
+    pub(crate) fn settle(&mut self, services: &mut Ordered<VirtualService>) -> bool {
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut named = std::mem::take(&mut self.named);
+        let leading = dirty
+            .iter()
+            .filter_map(|key| self.roots_by_delegate.get(key));
+        let roots: BTreeSet<Key> = leading.flatten().chain(&dirty).cloned().collect();
+        named.extend(dirty);
+        let mut changed = false;
+        for key in roots.iter().filter(|key| self.roots.contains_key(*key)) {
+            let found = self.settle_root(key, services);
+            changed |= findings::keep(&mut self.findings, key.clone(), found);
+        }
+        for key in named
+            .into_iter()
+            .filter(|key| !self.roots.contains_key(key))
+        {
+            let found = self.delegates.get(&key);
+            let idle = found.filter(|delegate| !self.is_used(&key, delegate));
+            let found = idle.map_or_else(Vec::new, unused);
+            changed |= findings::keep(&mut self.findings, key, found);
+        }
+        changed
+    }
+
+    pub(crate) fn findings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.values().flatten()
+    }
+
+    fn settle_root(&self, key: &Key, services: &mut Ordered<VirtualService>) -> Vec<Diagnostic> {
+        let Some((place, root)) = self.roots.get(key) else {
+            return Vec::new();
+        };
+        let object = &root.value.service.object;
+        let mut report = Report::new(object.clone(), root.location.clone(), "");
+        let http = self.routes(&root.value, services, &mut report);
+        crate::shadow::check(&http, &mut report);
+        let service = Arc::new(VirtualService {
+            http,
+            ..root.value.service.clone()
+        });
+        let placed = Placed::new(&service, root.location.clone());
+        services.set(object, Some((place.clone(), placed)));
+        report.into_diagnostics()
+    }
+
+    /// Whether any root takes in routes of a delegate, which it must see.
+    fn is_used(&self, key: &Key, delegate: &Placed<VirtualService>) -> bool {
+        let roots = self.roots_by_delegate.get(key).into_iter().flatten();
+        let mut namespaces = roots.map(|(namespace, _)| namespace);
+        namespaces.any(|namespace| delegate.value.export_to.reaches(namespace))
+    }
+
+    fn routes(
         &self,
-        root: &'a Root,
-        services: &[Placed<VirtualService>],
-        used: &mut BTreeSet<&'a Key>,
+        root: &Root,
+        services: &Ordered<VirtualService>,
         report: &mut Report,
     ) -> Vec<HttpRoute> {
         let mut routes = Vec::new();
@@ -157,7 +218,6 @@ impl Delegations {
                 missing(&delegation.to, services, field, report);
                 continue;
             };
-            used.insert(&delegation.to);
             let object = &delegate.value.object;
             for route in &delegate.value.http {
                 match merge::routes(&delegation.outline, route, object) {
@@ -170,11 +230,14 @@ impl Delegations {
     }
 }
 
-fn missing(to: &Key, services: &[Placed<VirtualService>], field: String, report: &mut Report) {
+fn missing(to: &Key, services: &Ordered<VirtualService>, field: String, report: &mut Report) {
     let (namespace, name) = to;
-    let mut objects = services.iter().map(|placed| &placed.value.object);
-    let has_hosts = objects.any(|object| object.namespace == *namespace && object.name == *name);
-    let why = match has_hosts {
+    let object = ObjectRef {
+        kind: Kind::VirtualService.name(),
+        namespace: namespace.clone(),
+        name: name.clone(),
+    };
+    let why = match services.get(&object).is_some() {
         true => {
             format!("VirtualService {namespace}/{name} has hosts of its own, so it is no delegate")
         }

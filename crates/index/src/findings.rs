@@ -1,301 +1,169 @@
 //! Findings that concern several objects: references that lead nowhere, hosts that are taken.
 //!
 //! They are warnings. The objects are in force as they are: what is missing may come later, and
-//! then no object needs to change for it.
+//! then no object needs to change for it. A change looks again at the objects that it concerns,
+//! however many others there are.
 
 mod authentication;
 mod edge;
 mod gateways;
+mod names;
 mod policies;
+mod references;
+mod routes;
 mod rules;
 mod sidecars;
 mod transport;
 
 use std::collections::BTreeMap;
 
-use model::route::{Destination, GatewayRef, PortRef, VirtualService};
-use model::{DestinationRule, Diagnostic, Gateway, Hostname, Service, World};
+use model::authentication::Scope;
+use model::{ChangeSet, Diagnostic, Instance, Sidecar, World};
 
-use crate::codes;
-use crate::report::Report;
-use crate::ruling::{Placed, Ruling};
+use crate::ruling::{Ruling, Touched};
 
-pub(crate) use authentication::of_policies;
-pub(crate) use rules::RuleFindings;
-pub(crate) use sidecars::of_views;
-pub(crate) use transport::TransportFindings;
+use names::{Aliases, Renamed, RulesByHost};
+use routes::RouteFindings;
+use rules::RuleFindings;
+use sidecars::Inhabited;
+use transport::TransportFindings;
 
-/// What virtual services refer to, and what they compete for.
-pub(crate) fn of_routes(ruling: &Ruling, world: &World) -> Vec<Diagnostic> {
-    let gateways = ruling.gateways.iter().map(|g| &*g.value);
-    let known = Known {
-        world,
-        aliases: aliases(world),
-        rules: &ruling.destination_rules,
-        gateways: gateways
-            .map(|g| ((&*g.object.namespace, &*g.object.name), g))
-            .collect(),
-    };
-    let mut owner_by_host = BTreeMap::new();
-    let mut all = Vec::new();
-    for placed in &ruling.virtual_services {
-        let service = &placed.value;
-        let mut report = Report::new(service.object.clone(), placed.location.clone(), "");
-        check_owners(service, &mut owner_by_host, &mut report);
-        known.check_gateways(&service.gateways, "spec.gateways", &mut report);
-        known.check_hosts(service, &mut report);
-        for route in &service.http {
-            // What comes from a delegate stands in another document.
-            let of_delegate = |delegate| format!("{delegate} spec.http[{}]", route.position);
-            let own = || format!("spec.http[{}]", route.position);
-            let at = route.delegate.as_ref().map_or_else(own, of_delegate);
-            for (i, block) in route.matches.iter().enumerate() {
-                let field = format!("{at}.match[{i}].gateways");
-                known.check_gateways(&block.gateways, &field, &mut report);
-            }
-            for destination in route.destinations() {
-                known.check_port(service, destination, &at, &mut report);
-                known.check_destination(destination, &at, &mut report);
-            }
-        }
-        known.check_connections(service, &mut report);
-        all.extend(report.into_diagnostics());
-    }
-    all
+/// All that was found, and what tells whom a change concerns.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    aliases: Aliases,
+    rules_by_host: RulesByHost,
+    inhabited: Inhabited,
+    of_routes: RouteFindings,
+    of_rules: RuleFindings,
+    of_transport: TransportFindings,
+    of_gateways: Vec<Diagnostic>,
+    of_sidecars: Vec<Diagnostic>,
+    of_unseen: Vec<Diagnostic>,
+    of_policies: Vec<Diagnostic>,
 }
 
-/// Gateways that no instance would serve.
-pub(crate) fn of_gateways(gateways: &[Placed<Gateway>], world: &World) -> Vec<Diagnostic> {
-    let mut all = gateways::together(gateways);
-    for placed in gateways {
-        let gateway = &placed.value;
-        if world
-            .instances
-            .values()
-            .any(|i| gateway.selector.selects(&i.labels))
-        {
-            let mut report = Report::new(gateway.object.clone(), placed.location.clone(), "");
-            gateways::exposed(gateway, world, &mut report);
-            all.extend(report.into_diagnostics());
-            continue;
-        }
-        let selector: Vec<String> = gateway
-            .selector
-            .iter()
-            .map(|(k, v)| format!("{k}={v}"))
-            .collect();
-        let mut report = Report::new(gateway.object.clone(), placed.location.clone(), "");
-        report.warn(
-            codes::IDLE_GATEWAY,
-            "spec.selector",
-            format!(
-                "no instance in the mesh has the labels {}",
-                selector.join(", ")
-            ),
-            "nothing listens for this gateway",
-            "start a gateway workload with these labels, or correct the selector",
-        );
-        all.extend(report.into_diagnostics());
-    }
-    all
-}
-
+/// What there is to refer to.
 struct Known<'a> {
     world: &'a World,
-    aliases: BTreeMap<&'a Hostname, &'a Service>,
-    rules: &'a [Placed<DestinationRule>],
-    gateways: BTreeMap<(&'a str, &'a str), &'a Gateway>,
+    ruling: &'a Ruling,
+    aliases: &'a Aliases,
+    rules: &'a RulesByHost,
+    renamed: Renamed,
 }
 
-fn aliases(world: &World) -> BTreeMap<&Hostname, &Service> {
-    let services = world.services.values();
-    let pairs =
-        services.flat_map(|service| service.aliases.iter().map(|alias| (alias, &**service)));
-    pairs.collect()
+/// A World, the one before, and how they differ.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub(crate) old: &'a World,
+    pub(crate) new: &'a World,
+    pub(crate) changes: &'a ChangeSet,
 }
 
-// === impl Known ===
+// === impl Findings ===
 
-impl Known<'_> {
-    fn check_gateways(&self, gateways: &[GatewayRef], field: &str, report: &mut Report) {
-        for gateway in gateways {
-            let GatewayRef::Gateway { namespace, name } = gateway else {
-                continue;
-            };
-            if !self.gateways.contains_key(&(&**namespace, &**name)) {
-                report.warn(
-                    codes::UNKNOWN_GATEWAY,
-                    field,
-                    format!("there is no gateway {namespace}/{name}"),
-                    "the routes do not apply there until it exists",
-                    "create the gateway, or correct its name",
-                );
-            }
-        }
-    }
-
-    fn check_connections(&self, service: &VirtualService, report: &mut Report) {
-        let tls = service.tls.iter().map(|route| ("tls", route));
-        let tcp = service.tcp.iter().map(|route| ("tcp", route));
-        for (key, route) in tls.chain(tcp) {
-            let at = format!("spec.{key}[{}]", route.position);
-            for (i, condition) in route.matches.iter().enumerate() {
-                let field = format!("{at}.match[{i}].gateways");
-                self.check_gateways(&condition.gateways, &field, report);
-            }
-            for to in &route.to {
-                self.check_destination(&to.destination, &at, report);
-            }
-            policies::check_terms(self.world, &self.aliases, route, &at, report);
-        }
-    }
-
-    fn check_destination(&self, destination: &Destination, at: &str, report: &mut Report) {
-        let host = &destination.host;
-        if !self.world.services.contains_key(host) && !self.aliases.contains_key(host) {
-            let near = nearest(
-                host.as_str(),
-                self.world.services.keys().map(Hostname::as_str),
-            );
-            report.warn(
-                codes::UNKNOWN_HOST,
-                format!("{at}.route.destination.host"),
-                format!("no workload of the mesh provides {host}"),
-                "requests that are routed there are answered with 503",
-                match near {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => "deploy a workload with that name in its label istio".to_owned(),
-                },
-            );
-        }
-        let Some(subset) = &destination.subset else {
-            return;
+impl Findings {
+    /// Brings them up to a World; `true` if any became another.
+    pub(crate) fn refresh(&mut self, ruling: &Ruling, touched: &Touched, step: Step<'_>) -> bool {
+        let renamed = self.aliases.advance(step);
+        self.rules_by_host.advance(&touched.destination_rules);
+        let known = Known {
+            world: step.new,
+            ruling,
+            aliases: &self.aliases,
+            rules: &self.rules_by_host,
+            renamed,
         };
-        let rule = self.rule(host);
-        // In each namespace another rule can be the one of the host.
-        let names = || {
-            let rules = self.rules.iter().map(|placed| &*placed.value);
-            rules
-                .filter(|other| rule.is_some_and(|rule| rule.host == other.host))
-                .flat_map(|rule| &rule.subsets)
-                .map(|s| s.name.as_str())
-        };
-        if names().any(|name| name == subset) {
-            return;
-        }
-        let defined = match rule {
-            Some(rule) => format!(
-                "{} defines {}",
-                rule.object,
-                names().collect::<Vec<_>>().join(", ")
-            ),
-            None => format!("no DestinationRule has the host {host}"),
-        };
-        report.warn(
-            codes::UNKNOWN_SUBSET,
-            format!("{at}.route.destination.subset"),
-            format!("the subset {subset:?} of {host} is not defined: {defined}"),
-            "requests that are routed there are answered with 503",
-            match nearest(subset, names()) {
-                Some(near) => {
-                    format!("did you mean {near}? Otherwise add the subset to a DestinationRule")
-                }
-                None => "add the subset to a DestinationRule of the host".to_owned(),
-            },
-        );
+        let mut changed = self.of_routes.refresh(&known, touched);
+        changed |= self.of_rules.refresh(&known, touched, step.changes);
+        changed |= self.of_transport.refresh(&known, touched, step.changes);
+        changed | self.refresh_wholes(ruling, touched, step)
     }
 
-    /// The port is one that the service has; without one, there is no choice.
-    fn check_port(
-        &self,
-        by: &VirtualService,
-        destination: &Destination,
-        at: &str,
-        report: &mut Report,
-    ) {
-        let named = self.world.services.get(&destination.host).map(|s| &**s);
-        let found = named.or_else(|| self.aliases.get(&destination.host).copied());
-        let Some(service) = found else { return };
-        // Requests for the service itself, which keep their port.
-        let mut names = std::iter::once(&service.host).chain(&service.aliases);
-        let own = by.gateways == [GatewayRef::Mesh]
-            && names.any(|name| by.hosts.iter().any(|host| host.covers(name)));
-        let numbers: Vec<String> = service.ports.iter().map(|p| p.number.to_string()).collect();
-        let (has, told) = match &destination.port {
-            None if service.ports.len() > 1 && !own => {
-                return open(destination, &numbers, at, report);
-            }
-            None => return,
-            Some(PortRef::Number(n)) => {
-                (service.ports.iter().any(|p| p.number == *n), n.to_string())
-            }
-            Some(PortRef::Name(name)) => (
-                service.ports.iter().any(|p| p.name == *name),
-                name.to_string(),
-            ),
-        };
-        if !has {
-            report.warn(
-                codes::UNKNOWN_PORT,
-                format!("{at}.route.destination.port"),
-                format!("{} has no port {told}", destination.host),
-                "requests that are routed there are answered with 503",
-                format!("use one of {}", numbers.join(", ")),
-            );
-        }
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
+        let wholes = [
+            &self.of_gateways,
+            &self.of_sidecars,
+            &self.of_unseen,
+            &self.of_policies,
+        ];
+        let routes = self.of_routes.all().chain(self.of_rules.all());
+        let wholes = wholes.into_iter().flatten();
+        routes.chain(self.of_transport.all()).chain(wholes)
     }
 
-    fn rule(&self, host: &Hostname) -> Option<&DestinationRule> {
-        let rules = self.rules.iter().map(|placed| &*placed.value);
-        rules
-            .filter(|rule| rule.host.covers(host))
-            .max_by_key(|rule| rule.host.specificity())
+    /// What there are few of is looked at as a whole, if an instance that it selects changed.
+    fn refresh_wholes(&mut self, ruling: &Ruling, touched: &Touched, step: Step<'_>) -> bool {
+        let mut changed = false;
+        let world = step.new;
+        let all = ruling.gateways.iter();
+        let selected = step.instances(|i| all.clone().any(|g| g.value.selector.selects(&i.labels)));
+        if !touched.gateways.is_empty() || selected {
+            let found = gateways::all(&ruling.gateways, world);
+            changed |= replace(&mut self.of_gateways, found);
+        }
+        let all = ruling.sidecars.iter();
+        let selected = step.instances(|i| all.clone().any(|s| selects(&s.value, i)));
+        if touched.sidecars || selected {
+            let found = sidecars::of_sidecars(&ruling.sidecars, world);
+            changed |= replace(&mut self.of_sidecars, found);
+        }
+        let moved = self.inhabited.advance(step);
+        if !touched.destination_rules.is_empty() || moved || !step.changes.services.is_empty() {
+            let found = sidecars::unseen(&ruling.destination_rules, &self.inhabited, world);
+            changed |= replace(&mut self.of_unseen, found);
+        }
+        let all = ruling.authentication.iter();
+        let by_labels = |scope: &Scope| matches!(scope, Scope::Workloads { .. });
+        let selected = step.instances(|i| {
+            let mut all = all.clone().map(|policy| &policy.value);
+            all.any(|policy| by_labels(&policy.scope) && policy.may_concern(i))
+        });
+        if touched.authentication || selected || !step.changes.services.is_empty() {
+            let found = authentication::of_policies(&ruling.authentication, world);
+            changed |= replace(&mut self.of_policies, found);
+        }
+        changed
     }
 }
 
-fn open(destination: &Destination, ports: &[String], at: &str, report: &mut Report) {
-    report.warn(
-        codes::PORT_OPEN,
-        format!("{at}.route.destination"),
-        format!(
-            "{} has the ports {}, and the destination names none",
-            destination.host,
-            ports.join(", ")
-        ),
-        "requests go to the port on which they came, and get 503 where the service has not that one",
-        "name the port in destination.port.number",
-    );
-}
+// === impl Step ===
 
-fn check_owners<'a>(
-    service: &'a VirtualService,
-    owner_by_host: &mut BTreeMap<&'a Hostname, &'a VirtualService>,
-    report: &mut Report,
-) {
-    if !service.gateways.contains(&GatewayRef::Mesh) {
-        return;
-    }
-    for (i, host) in service.hosts.iter().enumerate() {
-        let owner = *owner_by_host.entry(host).or_insert(service);
-        if owner.object != service.object {
-            report.warn(
-                codes::HOST_TAKEN,
-                format!("spec.hosts[{i}]"),
-                format!(
-                    "{} is older and already routes {host} on the mesh",
-                    owner.object
-                ),
-                "these routes do not apply to the host on the mesh",
-                "put all routes of a host into one virtual service",
-            );
-        }
+impl Step<'_> {
+    /// Whether any instance that changed was, or is, one of these.
+    fn instances(self, mut is: impl FnMut(&Instance) -> bool) -> bool {
+        let changed = self.changes.instances.iter();
+        let mut both =
+            changed.flat_map(|id| [self.old.instances.get(id), self.new.instances.get(id)]);
+        both.any(|instance| instance.is_some_and(|instance| is(instance)))
     }
 }
 
+fn selects(sidecar: &Sidecar, instance: &Instance) -> bool {
+    let selector = sidecar.selector.as_ref();
+    selector.is_some_and(|selector| selector.selects(&instance.labels))
+}
+
+/// Whether findings became others.
 pub(crate) fn replace(old: &mut Vec<Diagnostic>, new: Vec<Diagnostic>) -> bool {
     let changed = *old != new;
     *old = new;
     changed
+}
+
+/// Keeps findings by what they are of, without empty ones; `true` if they became others.
+pub(crate) fn keep<K: Ord>(
+    all: &mut BTreeMap<K, Vec<Diagnostic>>,
+    of: K,
+    found: Vec<Diagnostic>,
+) -> bool {
+    if found.is_empty() {
+        return all.remove(&of).is_some();
+    }
+    match all.get_mut(&of) {
+        Some(before) => replace(before, found),
+        None => all.insert(of, found).is_none(),
+    }
 }
 
 /// How many edits still make two names alike.

@@ -37,7 +37,7 @@ use api::marathon::instance_of;
 use model::{ChangeSet, Diagnostic, Mesh, Severity, World};
 
 use config::Config;
-use findings::{RuleFindings, TransportFindings};
+use findings::{Findings, Step};
 use ruling::Ruling;
 use workloads::Workloads;
 
@@ -68,13 +68,8 @@ pub struct Index {
     ruling: Ruling,
     problems_by_source: BTreeMap<SourceId, Vec<Diagnostic>>,
     problems_changed: bool,
-    route_findings: Vec<Diagnostic>,
-    gateway_findings: Vec<Diagnostic>,
-    view_findings: Vec<Diagnostic>,
     settings_findings: Vec<Diagnostic>,
-    rule_findings: RuleFindings,
-    policy_findings: Vec<Diagnostic>,
-    transport_findings: TransportFindings,
+    findings: Findings,
     world: Arc<World>,
 }
 
@@ -99,13 +94,8 @@ impl Index {
             ruling: Ruling::default(),
             problems_by_source: BTreeMap::new(),
             problems_changed: false,
-            route_findings: Vec::new(),
-            gateway_findings: Vec::new(),
-            view_findings: Vec::new(),
             settings_findings: Vec::new(),
-            rule_findings: RuleFindings::default(),
-            policy_findings: Vec::new(),
-            transport_findings: TransportFindings::default(),
+            findings: Findings::default(),
             world: Arc::new(World::default()),
         }
     }
@@ -155,41 +145,21 @@ impl Index {
             mesh: is_first,
             ..ChangeSet::default()
         };
+        let before = self.world.clone();
         let world = Arc::make_mut(&mut self.world);
         world.mesh = self.mesh.clone();
-        let ruling = self.config.refresh();
-        let config_changed = ruling.is_some();
-        if let Some(ruling) = ruling {
-            ruling.put(world, &mut changes);
-            let hosts = ruling.entries.differences(&self.ruling.entries);
-            self.workloads.touch(hosts);
-            self.ruling = ruling;
-        }
+        let (turns, mut findings_changed) = self.config.refresh();
+        let touched = self.ruling.turn(turns, world, &mut changes);
+        self.workloads.touch(&touched.hosts);
         let entries = &self.ruling.entries;
-        let mut findings_changed = self.workloads.refresh(entries, world, &mut changes);
-        findings_changed |= config_changed | std::mem::take(&mut self.problems_changed);
-        if config_changed || !changes.services.is_empty() {
-            let found = findings::of_routes(&self.ruling, world);
-            findings_changed |= findings::replace(&mut self.route_findings, found);
-        }
-        if config_changed || !changes.instances.is_empty() {
-            let found = findings::of_gateways(&self.ruling.gateways, world);
-            findings_changed |= findings::replace(&mut self.gateway_findings, found);
-            let (sidecars, rules) = (&self.ruling.sidecars, &self.ruling.destination_rules);
-            let found = findings::of_views(sidecars, rules, world);
-            findings_changed |= findings::replace(&mut self.view_findings, found);
-        }
-        let every_rule = config_changed || !changes.services.is_empty();
-        let rules = &self.ruling.destination_rules;
-        findings_changed |= self
-            .rule_findings
-            .refresh(rules, world, &changes, every_rule);
-        if config_changed || !changes.services.is_empty() || !changes.instances.is_empty() {
-            let found = findings::of_policies(&self.ruling.authentication, world);
-            findings_changed |= findings::replace(&mut self.policy_findings, found);
-        }
-        let every = config_changed || is_first;
-        findings_changed |= self.transport_findings.refresh(world, &changes, every);
+        findings_changed |= self.workloads.refresh(entries, world, &mut changes);
+        findings_changed |= touched.findings | std::mem::take(&mut self.problems_changed);
+        let step = Step {
+            old: &before,
+            new: world,
+            changes: &changes,
+        };
+        findings_changed |= self.findings.refresh(&self.ruling, &touched, step);
         if findings_changed {
             changes.diagnostics = self.put_diagnostics();
         }
@@ -206,15 +176,10 @@ impl Index {
     /// Whether the sorted list of all findings became another.
     fn put_diagnostics(&mut self) -> bool {
         let mut all: Vec<Diagnostic> = self.workloads.diagnostics().cloned().collect();
-        all.extend(self.config.diagnostics());
-        all.extend(self.ruling.diagnostics.iter().cloned());
-        all.extend(self.route_findings.iter().cloned());
-        all.extend(self.gateway_findings.iter().cloned());
-        all.extend(self.view_findings.iter().cloned());
+        all.extend(self.config.diagnostics().cloned());
+        all.extend(self.ruling.diagnostics().cloned());
+        all.extend(self.findings.all().cloned());
         all.extend(self.settings_findings.iter().cloned());
-        all.extend(self.rule_findings.all().cloned());
-        all.extend(self.policy_findings.iter().cloned());
-        all.extend(self.transport_findings.all().cloned());
         all.extend(self.problems_by_source.values().flatten().cloned());
         all.sort();
         all.dedup();

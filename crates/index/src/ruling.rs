@@ -1,45 +1,77 @@
 //! The configuration that is in force, in order of precedence.
+//!
+//! It goes from one state to the next by the objects that changed, and tells which of its values
+//! became others: an edit costs what refers to it, not what else there is.
 
 mod extensions;
+mod merged;
+mod ordered;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::istio::{Kind, ObjectKey};
 use model::route::VirtualService;
 use model::{
     Authentication, Authorization, ChangeSet, DestinationRule, Diagnostic, EnvoyFilter, Gateway,
-    Location, ObjectRef, Sidecar, Telemetry, World,
+    Hostname, Location, ObjectRef, Sidecar, Telemetry, World,
 };
 
-use crate::codes;
-use crate::config::Item;
+use crate::config::{Item, reference};
 use crate::delegation::Delegations;
-use crate::entries::Entries;
-use crate::report::Report;
+use crate::entries::{Entries, Entry, Workload};
+
+use merged::Merging;
+pub(crate) use ordered::{Ordered, Place, Placed, Standing, Turned};
 
 /// All objects in force.
 #[derive(Debug, Default)]
 pub(crate) struct Ruling {
-    pub(crate) gateways: Vec<Placed<Gateway>>,
-    pub(crate) virtual_services: Vec<Placed<VirtualService>>,
-    pub(crate) destination_rules: Vec<Placed<DestinationRule>>,
-    pub(crate) authentication: Vec<Placed<Authentication>>,
-    pub(crate) authorizations: Vec<Placed<Authorization>>,
-    delegations: Delegations,
-    pub(crate) telemetries: Vec<Placed<Telemetry>>,
-    pub(crate) envoy_filters: Vec<Placed<EnvoyFilter>>,
-    pub(crate) sidecars: Vec<Placed<Sidecar>>,
+    pub(crate) gateways: Ordered<Gateway>,
+    /// With the routes of their delegates.
+    pub(crate) virtual_services: Ordered<VirtualService>,
+    /// Merged.
+    pub(crate) destination_rules: Ordered<DestinationRule>,
+    pub(crate) authentication: Ordered<Authentication>,
+    authorizations: Ordered<Authorization>,
+    pub(crate) sidecars: Ordered<Sidecar>,
     /// Services and endpoints, which become part of the World beside those of workloads.
     pub(crate) entries: Entries,
-    /// What merging found.
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    delegations: Delegations,
+    merging: Merging,
+    telemetries: Ordered<Telemetry>,
+    envoy_filters: Ordered<EnvoyFilter>,
+    service_entries: Ordered<Entry>,
+    workload_entries: Ordered<Workload>,
+    shadowed: Vec<Diagnostic>,
 }
 
-/// A value, and where its document stands.
+/// An object that changed, and what of it is in force now.
 #[derive(Debug)]
-pub(crate) struct Placed<T> {
-    pub(crate) value: Arc<T>,
+pub(crate) struct Turn {
+    pub(crate) key: ObjectKey,
+    pub(crate) now: Option<InForce>,
+}
+
+#[derive(Debug)]
+pub(crate) struct InForce {
+    pub(crate) place: Place,
+    pub(crate) item: Item,
     pub(crate) location: Option<Location>,
+}
+
+/// What became different.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    pub(crate) gateways: Vec<Turned<Gateway>>,
+    pub(crate) virtual_services: Vec<Turned<VirtualService>>,
+    pub(crate) destination_rules: Vec<Turned<DestinationRule>>,
+    pub(crate) authentication: bool,
+    pub(crate) sidecars: bool,
+    /// Hosts whose services can be others.
+    pub(crate) hosts: BTreeSet<Hostname>,
+    /// Whether what merging found is another.
+    pub(crate) findings: bool,
 }
 
 /// A value that an object became.
@@ -50,88 +82,114 @@ trait OfObject: PartialEq {
 // === impl Ruling ===
 
 impl Ruling {
-    /// Adds the next object in order of precedence.
-    pub(crate) fn add(&mut self, item: &Item, location: Option<Location>) {
-        match item {
-            Item::Gateway(v) => self.gateways.push(Placed::new(v, location)),
-            Item::VirtualService(v) => self.virtual_services.push(Placed::new(v, location)),
-            Item::Root(root) => {
-                let place = self.virtual_services.len();
-                let root = Placed::new(root, location);
-                let holder = self.delegations.add_root(place, root);
-                self.virtual_services.push(holder);
+    /// Takes in objects that changed, and puts what follows into the World; what is equal stays as
+    /// it is.
+    pub(crate) fn turn(
+        &mut self,
+        turns: Vec<Turn>,
+        world: &mut World,
+        changes: &mut ChangeSet,
+    ) -> Touched {
+        for turn in turns {
+            self.set(turn);
+        }
+        let mut findings = self.delegations.settle(&mut self.virtual_services);
+        findings |= self.merging.settle(&mut self.destination_rules);
+        findings |= self.settle_extensions(world, changes);
+        let mut touched = Touched {
+            findings,
+            hosts: self.settle_entries(),
+            ..Touched::default()
+        };
+        touched.gateways = put(&mut world.gateways, &mut self.gateways, changes);
+        let services = &mut self.virtual_services;
+        touched.virtual_services = put(&mut world.virtual_services, services, changes);
+        let rules = &mut self.destination_rules;
+        touched.destination_rules = put(&mut world.destination_rules, rules, changes);
+        let policies = &mut self.authentication;
+        touched.authentication = !put(&mut world.authentication, policies, changes).is_empty();
+        put(&mut world.authorizations, &mut self.authorizations, changes);
+        touched.sidecars = !put(&mut world.sidecars, &mut self.sidecars, changes).is_empty();
+        touched
+    }
+
+    /// What was found when objects were merged.
+    pub(crate) fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        let own = self.delegations.findings().chain(self.merging.findings());
+        own.chain(&self.shadowed)
+    }
+
+    fn set(&mut self, turn: Turn) {
+        let object = reference(&turn.key);
+        let now = turn.now.as_ref();
+        match turn.key.kind {
+            Kind::Gateway => self.gateways.set(&object, pick(now, Item::gateway)),
+            Kind::VirtualService => self.set_virtual_service(&object, now),
+            Kind::DestinationRule => self.merging.set(&object, pick(now, Item::destination_rule)),
+            Kind::MeshPolicy | Kind::Policy | Kind::PeerAuthentication => {
+                let policy = pick(now, Item::authentication);
+                self.authentication.set(&object, policy);
             }
-            Item::Delegate(v) => self.delegations.add_delegate(Placed::new(v, location)),
-            Item::DestinationRule(v) => self.destination_rules.push(Placed::new(v, location)),
-            Item::Authentication(v) => self.authentication.push(Placed::new(v, location)),
-            Item::Authorization(v) => self.authorizations.push(Placed::new(v, location)),
-            Item::Telemetry(v) => self.telemetries.push(Placed::new(v, location)),
-            Item::EnvoyFilter(v) => self.envoy_filters.push(Placed::new(v, location)),
-            Item::Sidecar(v) => self.sidecars.push(Placed::new(v, location)),
-            Item::ServiceEntry(v) => self.entries.add(v, location),
-            Item::WorkloadEntry(v) => self.entries.add_workload(v),
+            Kind::AuthorizationPolicy => {
+                let policy = pick(now, Item::authorization);
+                self.authorizations.set(&object, policy);
+            }
+            Kind::Telemetry => self.telemetries.set(&object, pick(now, Item::telemetry)),
+            Kind::EnvoyFilter => {
+                let filter = pick(now, Item::envoy_filter);
+                self.envoy_filters.set(&object, filter);
+            }
+            Kind::Sidecar => self.sidecars.set(&object, pick(now, Item::sidecar)),
+            Kind::ServiceEntry => {
+                let entry = pick(now, Item::service_entry);
+                self.service_entries.set(&object, entry);
+            }
+            Kind::WorkloadEntry => {
+                let entry = pick(now, Item::workload_entry);
+                self.workload_entries.set(&object, entry);
+            }
+            // Kinds that become nothing.
+            _ => {}
         }
     }
 
-    /// Virtual services that delegate get the routes of their delegates.
-    pub(crate) fn delegate(&mut self) {
-        let found = self.delegations.settle(&mut self.virtual_services);
-        self.diagnostics.extend(found);
+    /// A virtual service can become one that delegates, or a delegate, and back.
+    fn set_virtual_service(&mut self, object: &ObjectRef, now: Option<&InForce>) {
+        let root = pick(now, Item::root);
+        let delegate = pick(now, Item::delegate);
+        // Until it is settled, a root stands without its routes.
+        let holder = root.as_ref().map(|(place, root)| {
+            let service = Arc::new(root.value.service.clone());
+            (place.clone(), Placed::new(&service, root.location.clone()))
+        });
+        let service = pick(now, Item::virtual_service).or(holder);
+        self.virtual_services.set(object, service);
+        self.delegations.set(object, root, delegate);
     }
 
-    /// Rules for one host become one, as in Istio: the oldest gives the name, subsets are united.
-    /// Those of different namespaces or for different callers stay apart.
-    pub(crate) fn merge_destination_rules(&mut self) {
-        let mut merged: Vec<Placed<DestinationRule>> = Vec::new();
-        let mut places: BTreeMap<_, usize> = BTreeMap::new();
-        for rule in std::mem::take(&mut self.destination_rules) {
-            let value = &rule.value;
-            let scope = (
-                value.host.clone(),
-                value.object.namespace.clone(),
-                value.export_to.clone(),
-                value.workload_selector.clone(),
-            );
-            match places.get(&scope) {
-                Some(place) => {
-                    let diagnostics = merge(&mut merged[*place].value, &rule);
-                    self.diagnostics.extend(diagnostics);
-                }
-                None => {
-                    places.insert(scope, merged.len());
-                    merged.push(rule);
-                }
-            }
+    fn settle_entries(&mut self) -> BTreeSet<Hostname> {
+        let services = self.service_entries.turned();
+        let workloads = self.workload_entries.turned();
+        if services.is_empty() && workloads.is_empty() {
+            return BTreeSet::new();
         }
-        self.destination_rules = merged;
-    }
-
-    /// Puts everything into the World; what is equal stays as it is.
-    pub(crate) fn put(&self, world: &mut World, changes: &mut ChangeSet) {
-        put(&mut world.gateways, &self.gateways, changes);
-        put(&mut world.virtual_services, &self.virtual_services, changes);
-        put(&mut world.sidecars, &self.sidecars, changes);
-        put(
-            &mut world.destination_rules,
-            &self.destination_rules,
-            changes,
-        );
-        put(&mut world.authentication, &self.authentication, changes);
-        put(&mut world.authorizations, &self.authorizations, changes);
-        put(&mut world.telemetries, &self.telemetries, changes);
-        put(&mut world.envoy_filters, &self.envoy_filters, changes);
+        let mut entries = Entries::default();
+        for entry in self.service_entries.iter() {
+            entries.add(&entry.value, entry.location.clone());
+        }
+        for workload in self.workload_entries.iter() {
+            entries.add_workload(&workload.value);
+        }
+        let hosts = entries.differences(&self.entries);
+        self.entries = entries;
+        hosts
     }
 }
 
-// === impl Placed ===
-
-impl<T> Placed<T> {
-    fn new(value: &Arc<T>, location: Option<Location>) -> Placed<T> {
-        Placed {
-            value: value.clone(),
-            location,
-        }
-    }
+fn pick<T>(now: Option<&InForce>, of: impl Fn(&Item) -> Option<&Arc<T>>) -> Option<Standing<T>> {
+    let now = now?;
+    let value = of(&now.item)?;
+    Some((now.place.clone(), Placed::new(value, now.location.clone())))
 }
 
 impl OfObject for Gateway {
@@ -141,12 +199,6 @@ impl OfObject for Gateway {
 }
 
 impl OfObject for VirtualService {
-    fn object(&self) -> &ObjectRef {
-        &self.object
-    }
-}
-
-impl OfObject for Authorization {
     fn object(&self) -> &ObjectRef {
         &self.object
     }
@@ -176,92 +228,73 @@ impl OfObject for DestinationRule {
     }
 }
 
+impl OfObject for Authorization {
+    fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
 impl OfObject for Authentication {
     fn object(&self) -> &ObjectRef {
         &self.object
     }
 }
 
-fn merge(oldest: &mut Arc<DestinationRule>, rule: &Placed<DestinationRule>) -> Vec<Diagnostic> {
-    let later = &rule.value;
-    let mut report = Report::new(later.object.clone(), rule.location.clone(), "");
-    for (i, subset) in later.subsets.iter().enumerate() {
-        if oldest.subsets.iter().any(|s| s.name == subset.name) {
-            report.warn(
-                codes::SUBSET_TWICE,
-                format!("spec.subsets[{i}].name"),
-                format!(
-                    "{} already defines the subset {:?} of {}",
-                    oldest.object, subset.name, later.host
-                ),
-                "the older definition holds",
-                "give the subset another name, or remove one of the two definitions",
-            );
-        } else {
-            Arc::make_mut(oldest).subsets.push(subset.clone());
-        }
+/// Puts the list of a kind into the World, if anything of it differs.
+fn put<T: OfObject>(
+    list: &mut Arc<[Arc<T>]>,
+    objects: &mut Ordered<T>,
+    changes: &mut ChangeSet,
+) -> Vec<Turned<T>> {
+    let turned = objects.turned();
+    let moved = turned.iter().any(Turned::is_moved);
+    let differing = turned.iter().filter(|turned| turned.differs());
+    let differing: Vec<&ObjectRef> = differing.map(|turned| &turned.object).collect();
+    if !moved && differing.is_empty() {
+        return turned;
     }
-    merge_policies(oldest, later, &mut report);
-    report.into_diagnostics()
+    let next: Arc<[Arc<T>]> = objects.iter().map(|placed| placed.value.clone()).collect();
+    let swapped = match moved {
+        true => out_of_order(list, &next),
+        false => Vec::new(),
+    };
+    if !swapped.is_empty() || !differing.is_empty() {
+        changes.config.extend(differing.into_iter().cloned());
+        changes.config.extend(swapped);
+        *list = next;
+    }
+    turned
 }
 
-/// The first policy that says something holds as a whole, as in Istio.
-fn merge_policies(oldest: &mut Arc<DestinationRule>, later: &DestinationRule, report: &mut Report) {
-    if later.policies.is_empty() {
+/// Puts a list that was made anew; what is equal stays as it is.
+fn replace<T: OfObject>(list: &mut Arc<[Arc<T>]>, next: Vec<Arc<T>>, changes: &mut ChangeSet) {
+    if **list == *next {
         return;
     }
-    if oldest.policies.is_empty() {
-        Arc::make_mut(oldest).policies = later.policies.clone();
-    } else {
-        report.warn(
-            codes::POLICY_TWICE,
-            "spec.trafficPolicy",
-            format!(
-                "{} already has a traffic policy for {}",
-                oldest.object, later.host
-            ),
-            "the older policy holds; subsets of this rule are in force",
-            "put the policies of a host into one rule",
-        );
-    }
-}
-
-fn put<T: OfObject>(old: &mut Arc<[Arc<T>]>, new: &[Placed<T>], changes: &mut ChangeSet) {
-    let known: BTreeMap<&ObjectRef, &Arc<T>> = old.iter().map(|v| (v.object(), v)).collect();
-    let next: Vec<Arc<T>> = new
-        .iter()
-        .map(|placed| match known.get(placed.value.object()) {
-            Some(known) if **known == placed.value => (*known).clone(),
-            _ => placed.value.clone(),
-        })
-        .collect();
-    if **old == *next {
-        return;
-    }
-    changes.config.extend(differences(old, &next));
-    *old = next.into();
-}
-
-/// The objects that appeared, went, changed, or stand in another order.
-fn differences<T: OfObject>(old: &[Arc<T>], new: &[Arc<T>]) -> Vec<ObjectRef> {
     let by_object = |list: &[Arc<T>]| -> BTreeMap<ObjectRef, Arc<T>> {
-        list.iter()
-            .map(|v| (v.object().clone(), v.clone()))
+        let all = list.iter();
+        all.map(|value| (value.object().clone(), value.clone()))
             .collect()
     };
-    let (old_values, new_values) = (by_object(old), by_object(new));
-    let all = old_values.keys().chain(new_values.keys());
-    let changed = all
-        .filter(|o| old_values.get(*o) != new_values.get(*o))
-        .cloned();
-    let order = |list: &[Arc<T>], other: &BTreeMap<ObjectRef, Arc<T>>| -> Vec<ObjectRef> {
-        let objects = list.iter().map(|v| v.object().clone());
-        objects.filter(|o| other.contains_key(o)).collect()
+    let (old, new) = (by_object(list), by_object(&next));
+    let objects = old.keys().chain(new.keys());
+    let differing = objects.filter(|object| old.get(*object) != new.get(*object));
+    changes.config.extend(differing.cloned());
+    changes.config.extend(out_of_order(list, &next));
+    *list = next.into();
+}
+
+/// The objects of both lists that stand in another order.
+fn out_of_order<T: OfObject>(old: &[Arc<T>], new: &[Arc<T>]) -> Vec<ObjectRef> {
+    let objects = |list: &[Arc<T>]| -> BTreeSet<ObjectRef> {
+        list.iter().map(|value| value.object().clone()).collect()
     };
-    let moved = order(old, &new_values)
-        .into_iter()
-        .zip(order(new, &old_values))
-        .filter(|(before, after)| before != after)
-        .flat_map(|(before, after)| [before, after]);
-    changed.chain(moved).collect()
+    let order = |list: &[Arc<T>], other: &BTreeSet<ObjectRef>| -> Vec<ObjectRef> {
+        let all = list.iter().map(|value| value.object().clone());
+        all.filter(|object| other.contains(object)).collect()
+    };
+    let (before, after) = (order(old, &objects(new)), order(new, &objects(old)));
+    let moved = before.into_iter().zip(after);
+    let moved = moved.filter(|(before, after)| before != after);
+    moved.flat_map(|(before, after)| [before, after]).collect()
 }

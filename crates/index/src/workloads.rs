@@ -69,8 +69,8 @@ impl Workloads {
     }
 
     /// Services that configuration made others.
-    pub(crate) fn touch(&mut self, hosts: BTreeSet<Hostname>) {
-        self.dirty_hosts.extend(hosts);
+    pub(crate) fn touch(&mut self, hosts: &BTreeSet<Hostname>) {
+        self.dirty_hosts.extend(hosts.iter().cloned());
     }
 
     /// Rebuilds what is dirty in `world`; tells what became different, and whether findings did.

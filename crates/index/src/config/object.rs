@@ -38,6 +38,34 @@ pub(crate) enum Item {
     Sidecar(Arc<Sidecar>),
 }
 
+macro_rules! variants {
+    ($($name:ident: $variant:ident($of:ty)),* $(,)?) => {
+        impl Item {
+            $(pub(crate) fn $name(&self) -> Option<&Arc<$of>> {
+                match self {
+                    Item::$variant(value) => Some(value),
+                    _ => None,
+                }
+            })*
+        }
+    };
+}
+
+variants! {
+    gateway: Gateway(Gateway),
+    virtual_service: VirtualService(VirtualService),
+    root: Root(Root),
+    delegate: Delegate(VirtualService),
+    destination_rule: DestinationRule(DestinationRule),
+    authentication: Authentication(Authentication),
+    authorization: Authorization(Authorization),
+    telemetry: Telemetry(Telemetry),
+    envoy_filter: EnvoyFilter(EnvoyFilter),
+    service_entry: ServiceEntry(Entry),
+    workload_entry: WorkloadEntry(Workload),
+    sidecar: Sidecar(Sidecar),
+}
+
 /// What reading an object gave.
 pub(super) struct Read {
     /// `None`, too, for objects that are good and have no effect.

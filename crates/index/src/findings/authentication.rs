@@ -8,13 +8,13 @@ use model::{Authentication, Diagnostic, Hostname, Labels, ObjectRef, World};
 
 use crate::codes;
 use crate::report::Report;
-use crate::ruling::Placed;
+use crate::ruling::Ordered;
 
 /// What is to be said of policies, which stand in order of precedence.
-pub(crate) fn of_policies(policies: &[Placed<Authentication>], world: &World) -> Vec<Diagnostic> {
+pub(super) fn of_policies(policies: &Ordered<Authentication>, world: &World) -> Vec<Diagnostic> {
     let mut claims = Claims::default();
     let mut all = Vec::new();
-    for placed in policies {
+    for placed in policies.iter() {
         let policy = &placed.value;
         let mut report = Report::new(policy.object.clone(), placed.location.clone(), "");
         claims.claim(policy, &mut report);

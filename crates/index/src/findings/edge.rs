@@ -3,7 +3,7 @@
 use model::route::{GatewayRef, VirtualService};
 use model::{Gateway, Hostname};
 
-use super::Known;
+use super::{Known, routes};
 use crate::codes;
 use crate::report::Report;
 
@@ -15,7 +15,8 @@ impl Known<'_> {
             return;
         }
         let references = service.gateways.iter();
-        let own: Vec<&Gateway> = references.filter_map(|r| self.gateway(r)).collect();
+        let own = references.filter_map(|reference| routes::gateway(reference, self));
+        let own: Vec<&Gateway> = own.collect();
         // A gateway that does not exist is another finding.
         if own.is_empty() {
             return;
@@ -31,15 +32,6 @@ impl Known<'_> {
                 "requests for the host do not get to these routes",
                 "add the host to a server of the gateway, or correct it here",
             );
-        }
-    }
-
-    fn gateway(&self, reference: &GatewayRef) -> Option<&Gateway> {
-        match reference {
-            GatewayRef::Mesh => None,
-            GatewayRef::Gateway { namespace, name } => {
-                self.gateways.get(&(&**namespace, &**name)).copied()
-            }
         }
     }
 }

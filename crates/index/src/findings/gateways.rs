@@ -8,15 +8,51 @@ use model::{Diagnostic, Gateway, Instance, Protocol, Server, World};
 
 use crate::codes;
 use crate::report::Report;
-use crate::ruling::Placed;
+use crate::ruling::{Ordered, Placed};
 
 type Owned<'a> = (&'a Placed<Gateway>, &'a Server);
 
+/// Gateways that no instance would serve.
+pub(super) fn all(gateways: &Ordered<Gateway>, world: &World) -> Vec<Diagnostic> {
+    let mut all = together(gateways);
+    for placed in gateways.iter() {
+        let gateway = &placed.value;
+        if world
+            .instances
+            .values()
+            .any(|i| gateway.selector.selects(&i.labels))
+        {
+            let mut report = Report::new(gateway.object.clone(), placed.location.clone(), "");
+            exposed(gateway, world, &mut report);
+            all.extend(report.into_diagnostics());
+            continue;
+        }
+        let selector: Vec<String> = gateway
+            .selector
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        let mut report = Report::new(gateway.object.clone(), placed.location.clone(), "");
+        report.warn(
+            codes::IDLE_GATEWAY,
+            "spec.selector",
+            format!(
+                "no instance in the mesh has the labels {}",
+                selector.join(", ")
+            ),
+            "nothing listens for this gateway",
+            "start a gateway workload with these labels, or correct the selector",
+        );
+        all.extend(report.into_diagnostics());
+    }
+    all
+}
+
 /// Servers that stand in each other's way, in order of precedence.
-pub(super) fn together(gateways: &[Placed<Gateway>]) -> Vec<Diagnostic> {
+fn together(gateways: &Ordered<Gateway>) -> Vec<Diagnostic> {
     let mut all = Vec::new();
     let mut earlier: Vec<Owned<'_>> = Vec::new();
-    for placed in gateways {
+    for placed in gateways.iter() {
         let mut report = Report::new(placed.value.object.clone(), placed.location.clone(), "");
         for server in &placed.value.servers {
             let beside = earlier
@@ -109,7 +145,7 @@ fn certificate(older: Owned<'_>, server: Owned<'_>, report: &mut Report) {
 }
 
 /// Ports that no selected instance has: callers from outside cannot come there.
-pub(super) fn exposed(gateway: &Gateway, world: &World, report: &mut Report) {
+fn exposed(gateway: &Gateway, world: &World, report: &mut Report) {
     let instances = world.instances.values();
     let selected = instances.filter(|i| gateway.selector.selects(&i.labels));
     let selected: Vec<&Instance> = selected.map(|i| &**i).collect();

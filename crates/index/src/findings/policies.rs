@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use model::route::{ConnectionRoute, Destination, PortRef};
 use model::traffic_policy::{HashKey, Terms};
-use model::{DestinationRule, Hostname, Port, Protocol, Service, TrafficPolicy, World};
+use model::{DestinationRule, Port, Protocol, Service, TrafficPolicy, World};
 
+use super::Known;
 use crate::codes::POLICY_FIELD_IGNORED;
 use crate::report::Report;
 
@@ -113,13 +114,12 @@ fn of_requests(key: &HashKey) -> Option<&'static str> {
 /// A connection is accepted before one of several destinations is drawn: the terms of the first
 /// hold for all.
 pub(super) fn check_terms(
-    world: &World,
-    aliases: &BTreeMap<&Hostname, &Service>,
+    known: &Known<'_>,
     route: &ConnectionRoute,
     at: &str,
     report: &mut Report,
 ) {
-    let terms = |to: &Destination| Terms::of(&policy(world, aliases, to));
+    let terms = |to: &Destination| Terms::of(&policy(known, to));
     let Some((first, others)) = route.to.split_first() else {
         return;
     };
@@ -163,13 +163,8 @@ fn differing(a: &Terms, b: &Terms) -> String {
     names.join(", ")
 }
 
-fn policy(
-    world: &World,
-    aliases: &BTreeMap<&Hostname, &Service>,
-    to: &Destination,
-) -> TrafficPolicy {
-    let service = world.services.get(&to.host).map(|service| &**service);
-    let Some(service) = service.or_else(|| aliases.get(&to.host).copied()) else {
+fn policy(known: &Known<'_>, to: &Destination) -> TrafficPolicy {
+    let Some(service) = known.service(&to.host) else {
         return TrafficPolicy::default();
     };
     let port = match (&to.port, service.ports.as_slice()) {
@@ -181,7 +176,7 @@ fn policy(
         (None, [only]) => only.number,
         (None, _) => 0,
     };
-    let rule = world.destination_rule(&service.host);
+    let rule = known.rules.of_service(service, known.world);
     rule.map(|rule| rule.policy(port, to.subset.as_deref()))
         .unwrap_or_default()
 }

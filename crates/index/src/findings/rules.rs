@@ -3,93 +3,97 @@
 //! Endpoints change far more often than rules. Each rule has its findings for itself, and a change
 //! of endpoints looks only at the rules of their hosts.
 
-use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::tls::{ClientTls, VerifyServer};
 use model::{ChangeSet, DestinationRule, Diagnostic, Hostname, Labels, ObjectRef, World};
 
-use super::{nearest, policies};
+use super::names::{RulesByHost, objects};
+use super::{Known, nearest, policies};
 use crate::codes;
 use crate::report::Report;
-use crate::ruling::Placed;
+use crate::ruling::{Placed, Touched, Turned};
 
 /// The findings of every rule.
 #[derive(Debug, Default)]
-pub(crate) struct RuleFindings {
+pub(super) struct RuleFindings {
     by_rule: BTreeMap<ObjectRef, Vec<Diagnostic>>,
+    /// Those for a host that nobody provides, of which another name can be the nearest.
+    lost: BTreeSet<ObjectRef>,
 }
 
 // === impl RuleFindings ===
 
 impl RuleFindings {
-    /// Brings them up to a World; `true` if any became another.
-    pub(crate) fn refresh(
+    /// Looks again at what a change concerns; `true` if any finding became another.
+    pub(super) fn refresh(
         &mut self,
-        rules: &[Placed<DestinationRule>],
-        world: &World,
+        known: &Known<'_>,
+        touched: &Touched,
         changes: &ChangeSet,
-        all: bool,
     ) -> bool {
-        if !all && changes.endpoints.is_empty() {
-            return false;
+        let mut again: BTreeSet<ObjectRef> = objects(&touched.destination_rules).cloned().collect();
+        let mut add = |host: &Hostname| {
+            let rules = known.rules.of(host);
+            again.extend(rules.map(|rule| rule.object.clone()));
+        };
+        for key in &changes.endpoints {
+            add(&key.host);
         }
-        let aliases = Aliases::new(Box::new(|| {
-            let services = world.services.values();
-            services.flat_map(|service| &service.aliases).collect()
-        }));
-        let hosts: BTreeSet<&Hostname> = changes.endpoints.iter().map(|key| &key.host).collect();
+        for name in &known.renamed.names {
+            known.rules.covering(name).for_each(&mut add);
+        }
+        // What a wide rule says of TLS is hidden by narrower ones.
+        let rules = touched.destination_rules.iter().flat_map(Turned::values);
+        let wide = rules
+            .map(|rule| &rule.host)
+            .filter(|host| host.is_wildcard());
+        for host in wide {
+            known.rules.covered(host).for_each(&mut add);
+        }
+        if known.renamed.others {
+            again.extend(self.lost.iter().cloned());
+        }
         let mut changed = false;
-        if all {
-            let known: BTreeSet<_> = rules.iter().map(|rule| &rule.value.object).collect();
-            let before = self.by_rule.len();
-            self.by_rule.retain(|object, _| known.contains(object));
-            changed |= self.by_rule.len() != before;
-        }
-        for rule in rules {
-            if all || hosts.contains(&rule.value.host) {
-                let found = of_rule(rule, rules, world, &aliases);
-                let object = rule.value.object.clone();
-                changed |= super::replace(self.by_rule.entry(object).or_default(), found);
-            }
+        for object in again {
+            changed |= self.look(object, known);
         }
         changed
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
         self.by_rule.values().flatten()
+    }
+
+    fn look(&mut self, object: ObjectRef, known: &Known<'_>) -> bool {
+        let placed = known.ruling.destination_rules.get(&object);
+        let placed = placed.map(|(_, placed)| placed);
+        let lost = |placed: &Placed<DestinationRule>| {
+            !known.aliases.knows(&placed.value.host, known.world)
+        };
+        let lost = placed.is_some_and(lost);
+        match lost {
+            true => self.lost.insert(object.clone()),
+            false => self.lost.remove(&object),
+        };
+        let found = placed.map(|placed| of_rule(placed, lost, known));
+        super::keep(&mut self.by_rule, object, found.unwrap_or_default())
     }
 }
 
-type Aliases<'a> =
-    LazyCell<BTreeSet<&'a Hostname>, Box<dyn FnOnce() -> BTreeSet<&'a Hostname> + 'a>>;
-
-fn of_rule(
-    placed: &Placed<DestinationRule>,
-    rules: &[Placed<DestinationRule>],
-    world: &World,
-    aliases: &Aliases<'_>,
-) -> Vec<Diagnostic> {
+fn of_rule(placed: &Placed<DestinationRule>, lost: bool, known: &Known<'_>) -> Vec<Diagnostic> {
     let rule = &placed.value;
     let mut report = Report::new(rule.object.clone(), placed.location.clone(), "");
-    match is_known(&rule.host, world, aliases) {
-        true => {
-            check_subsets(rule, world, &mut report);
-            policies::check(rule, world, &mut report);
-            check_hidden_tls(rule, rules, &mut report);
+    match lost {
+        false => {
+            check_subsets(rule, known.world, &mut report);
+            policies::check(rule, known.world, &mut report);
+            check_hidden_tls(rule, known.rules, &mut report);
         }
-        false => tell_unknown(&rule.host, world, &mut report),
+        true => tell_unknown(&rule.host, known.world, &mut report),
     }
     check_verification(rule, &mut report);
     report.into_diagnostics()
-}
-
-fn is_known(host: &Hostname, world: &World, aliases: &Aliases<'_>) -> bool {
-    if !host.is_wildcard() {
-        return world.services.contains_key(host) || aliases.contains(host);
-    }
-    let mut names = world.services.keys().chain(aliases.iter().copied());
-    names.any(|name| host.covers(name))
 }
 
 fn tell_unknown(host: &Hostname, world: &World, report: &mut Report) {
@@ -144,18 +148,16 @@ fn check_subsets(rule: &DestinationRule, world: &World, report: &mut Report) {
 }
 
 /// Nothing is inherited: a rule without TLS means plaintext, whatever a wider one asks for.
-fn check_hidden_tls(
-    rule: &DestinationRule,
-    rules: &[Placed<DestinationRule>],
-    report: &mut Report,
-) {
+fn check_hidden_tls(rule: &DestinationRule, rules: &RulesByHost, report: &mut Report) {
     let says_tls = |rule: &DestinationRule| rule.policies.each().any(|level| level.tls.is_some());
     if says_tls(rule) {
         return;
     }
-    let others = rules.iter().map(|placed| &placed.value);
-    let wider = others.filter(|other| other.host != rule.host && other.host.covers(&rule.host));
-    let Some(wider) = wider.max_by_key(|wider| wider.host.specificity()) else {
+    let hosts = rules
+        .covering(&rule.host)
+        .filter(|host| **host != rule.host);
+    let wider = hosts.max_by_key(|host| host.specificity());
+    let Some(wider) = wider.and_then(|host| rules.of(host).next_back()) else {
         return;
     };
     let tls = wider.policies.all.port.tls.as_deref();

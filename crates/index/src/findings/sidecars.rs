@@ -1,33 +1,74 @@
 //! Sidecars that no proxy follows, and destination rules that no caller sees.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use model::{DestinationRule, Diagnostic, NamespaceMode, Sidecar, World};
+use model::{DestinationRule, Diagnostic, NamespaceMode, Service, Sidecar, World};
 
+use super::Step;
 use crate::codes;
 use crate::report::Report;
-use crate::ruling::Placed;
+use crate::ruling::{Ordered, Placed};
 
-/// What depends on which instances there are.
-pub(crate) fn of_views(
-    sidecars: &[Placed<Sidecar>],
-    rules: &[Placed<DestinationRule>],
+/// How many instances each namespace has.
+#[derive(Debug, Default)]
+pub(super) struct Inhabited {
+    by_namespace: BTreeMap<Arc<str>, usize>,
+}
+
+// === impl Inhabited ===
+
+impl Inhabited {
+    /// Counts the instances that changed; `true` if a namespace got its first or lost its last.
+    pub(super) fn advance(&mut self, step: Step<'_>) -> bool {
+        let mut moved = false;
+        for id in &step.changes.instances {
+            let namespace = |world: &World| Some(world.instances.get(id)?.namespace.clone());
+            let (old, new) = (namespace(step.old), namespace(step.new));
+            if old == new {
+                continue;
+            }
+            if let Some(new) = new {
+                let count = self.by_namespace.entry(new).or_default();
+                *count += 1;
+                moved |= *count == 1;
+            }
+            if let Some(count) = old.as_ref().and_then(|old| self.by_namespace.get_mut(old)) {
+                *count -= 1;
+                moved |= *count == 0;
+            }
+        }
+        if moved {
+            self.by_namespace.retain(|_, count| *count > 0);
+        }
+        moved
+    }
+}
+
+/// Destination rules that nobody sees, in a mesh with namespaces.
+pub(super) fn unseen(
+    rules: &Ordered<DestinationRule>,
+    inhabited: &Inhabited,
     world: &World,
 ) -> Vec<Diagnostic> {
-    let mut all = of_sidecars(sidecars, world);
     let namespaces = &world.mesh.namespaces;
-    if namespaces.mode != NamespaceMode::Flat || !namespaces.by_group.is_empty() {
-        all.extend(rules.iter().flat_map(|rule| unseen(rule, world)));
+    match namespaces.mode == NamespaceMode::Flat && namespaces.by_group.is_empty() {
+        true => Vec::new(),
+        false => {
+            let rules = rules.iter();
+            rules
+                .flat_map(|rule| of_unseen(rule, inhabited, world))
+                .collect()
+        }
     }
-    all
 }
 
 /// The older of two sidecars for the same proxies holds (Istio's IST0110 and IST0111).
-fn of_sidecars(sidecars: &[Placed<Sidecar>], world: &World) -> Vec<Diagnostic> {
+pub(super) fn of_sidecars(sidecars: &Ordered<Sidecar>, world: &World) -> Vec<Diagnostic> {
     let mut defaults: BTreeMap<&str, &Sidecar> = BTreeMap::new();
     let mut owners: BTreeMap<&str, &Sidecar> = BTreeMap::new();
     let mut all = Vec::new();
-    for placed in sidecars {
+    for placed in sidecars.iter() {
         let sidecar = &*placed.value;
         let namespace = &*sidecar.object.namespace;
         let mut report = Report::new(sidecar.object.clone(), placed.location.clone(), "");
@@ -82,16 +123,24 @@ fn idle(report: &mut Report) {
 }
 
 /// Callers look into their own namespace, that of the service and the root namespace.
-fn unseen(placed: &Placed<DestinationRule>, world: &World) -> Vec<Diagnostic> {
+fn of_unseen(
+    placed: &Placed<DestinationRule>,
+    inhabited: &Inhabited,
+    world: &World,
+) -> Vec<Diagnostic> {
     let rule = &*placed.value;
     let namespace = &rule.object.namespace;
-    let mut services = world.services.values();
+    let here = |service: &Service| service.namespace == *namespace;
+    let has_service = || match rule.host.is_wildcard() {
+        true => {
+            let mut services = world.services.values();
+            services.any(|service| here(service) && rule.host.covers(&service.host))
+        }
+        false => world.services.get(&rule.host).is_some_and(|s| here(s)),
+    };
     let seen = **namespace == *world.mesh.root_namespace
-        || services.any(|s| s.namespace == *namespace && rule.host.covers(&s.host))
-        || world
-            .instances
-            .values()
-            .any(|instance| instance.namespace == *namespace);
+        || inhabited.by_namespace.contains_key(namespace)
+        || has_service();
     let mut report = Report::new(rule.object.clone(), placed.location.clone(), "");
     if !seen {
         report.warn(

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::authentication::Policies;
 use model::authentication::transport::{Fit, Sends, Transport};
-use model::{ChangeSet, Diagnostic, Endpoint, Hostname, ObjectRef, Placement, Service, World};
+use model::{ChangeSet, Diagnostic, Endpoint, Hostname, ObjectRef, Placement, Service};
 
+use super::Known;
 use crate::codes;
 use crate::report::Report;
+use crate::ruling::{Touched, Turned};
 
 /// What was found, by host, so that endpoints that come and go cost only their own service.
 #[derive(Debug, Default)]
-pub(crate) struct TransportFindings {
+pub(super) struct TransportFindings {
     policies: Policies,
     by_host: BTreeMap<Hostname, Vec<Diagnostic>>,
 }
@@ -20,42 +22,55 @@ pub(crate) struct TransportFindings {
 // === impl TransportFindings ===
 
 impl TransportFindings {
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
         self.by_host.values().flatten()
     }
 
-    /// Looks at what changed, or at everything; tells whether anything is different.
-    pub(crate) fn refresh(&mut self, world: &World, changes: &ChangeSet, every: bool) -> bool {
-        if every {
+    /// Looks at the services that a change concerns; `true` if any finding became another.
+    pub(super) fn refresh(
+        &mut self,
+        known: &Known<'_>,
+        touched: &Touched,
+        changes: &ChangeSet,
+    ) -> bool {
+        let world = known.world;
+        if changes.mesh || touched.authentication {
             self.policies = Policies::new(&world.authentication, &world.mesh);
             let hosts = world.services.keys().chain(self.by_host.keys());
             let hosts: BTreeSet<Hostname> = hosts.cloned().collect();
-            return self.look(world, &hosts);
+            return self.look(known, hosts);
         }
         let endpoints = changes.endpoints.iter().map(|key| &key.host);
         let hosts = changes.services.iter().chain(endpoints);
-        let hosts: BTreeSet<Hostname> = hosts.cloned().collect();
-        self.look(world, &hosts)
+        let mut hosts: BTreeSet<Hostname> = hosts.cloned().collect();
+        let rules = touched.destination_rules.iter().flat_map(Turned::values);
+        for ruled in rules.map(|rule| &rule.host) {
+            match ruled.is_wildcard() {
+                true => {
+                    let services = world.services.keys();
+                    hosts.extend(services.filter(|host| ruled.covers(host)).cloned());
+                }
+                false => {
+                    hosts.insert(ruled.clone());
+                }
+            }
+        }
+        self.look(known, hosts)
     }
 
-    fn look(&mut self, world: &World, hosts: &BTreeSet<Hostname>) -> bool {
+    fn look(&mut self, known: &Known<'_>, hosts: BTreeSet<Hostname>) -> bool {
         let mut changed = false;
         for host in hosts {
-            let service = world.services.get(host);
-            let found = service
-                .map(|service| of_service(world, &self.policies, service))
-                .unwrap_or_default();
-            let before = match found.is_empty() {
-                true => self.by_host.remove(host),
-                false => self.by_host.insert(host.clone(), found.clone()),
-            };
-            changed |= before.unwrap_or_default() != found;
+            let service = known.world.services.get(&host);
+            let found = service.map(|service| of_service(known, &self.policies, service));
+            changed |= super::keep(&mut self.by_host, host, found.unwrap_or_default());
         }
         changed
     }
 }
 
-fn of_service(world: &World, policies: &Policies, service: &Service) -> Vec<Diagnostic> {
+fn of_service(known: &Known<'_>, policies: &Policies, service: &Service) -> Vec<Diagnostic> {
+    let world = known.world;
     if service.location == Placement::External {
         return Vec::new();
     }
@@ -65,13 +80,14 @@ fn of_service(world: &World, policies: &Policies, service: &Service) -> Vec<Diag
         name: service.host.as_str().into(),
     };
     let mut report = Report::new(object, None, "");
+    let rule = known.rules.of_service(service, world);
     for port in &service.ports {
         // Nobody can fail to reach nobody; and what endpoints outside of the registry take, no
         // policy tells.
         let endpoints = world.endpoints_of(&service.host, port.number);
         let known = |endpoint: &Endpoint| world.instances.contains_key(&endpoint.instance);
         if endpoints.iter().any(known) {
-            let transport = Transport::of(world, policies, service, port);
+            let transport = Transport::by(rule, world, policies, service, port);
             check(&transport, port.number, &mut report);
         }
     }

@@ -1,39 +1,50 @@
 //! Telemetry and EnvoyFilter among themselves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use model::{Diagnostic, ObjectRef, Telemetry};
+use model::{ChangeSet, Diagnostic, ObjectRef, Telemetry, World};
 
-use super::{Placed, Ruling};
+use super::{Placed, Ruling, replace};
 use crate::codes;
 use crate::report::Report;
 
 impl Ruling {
     /// EnvoyFilters by priority, then age; of Telemetry for a whole namespace only the oldest, as
-    /// in Istio.
-    pub(crate) fn settle_extensions(&mut self) {
-        self.envoy_filters
-            .sort_by_key(|filter| filter.value.priority);
-        let mut owner_by_namespace: BTreeMap<String, ObjectRef> = BTreeMap::new();
-        let mut found = Vec::new();
-        self.telemetries.retain(|telemetry| {
-            if !telemetry.value.selector.is_empty() {
-                return true;
-            }
-            let object = &telemetry.value.object;
-            match owner_by_namespace.get(&*object.namespace) {
-                Some(owner) => {
-                    found.extend(shadowed(telemetry, owner));
-                    false
-                }
-                None => {
-                    owner_by_namespace.insert(object.namespace.to_string(), object.clone());
-                    true
-                }
-            }
-        });
-        self.diagnostics.append(&mut found);
+    /// in Istio. Tells whether findings became others.
+    pub(super) fn settle_extensions(&mut self, world: &mut World, changes: &mut ChangeSet) -> bool {
+        if !self.envoy_filters.turned().is_empty() {
+            let filters = self.envoy_filters.iter();
+            let mut filters: Vec<_> = filters.map(|filter| filter.value.clone()).collect();
+            filters.sort_by_key(|filter| filter.priority);
+            replace(&mut world.envoy_filters, filters, changes);
+        }
+        if self.telemetries.turned().is_empty() {
+            return false;
+        }
+        let (telemetries, found) = oldest(self.telemetries.iter());
+        replace(&mut world.telemetries, telemetries, changes);
+        crate::findings::replace(&mut self.shadowed, found)
     }
+}
+
+fn oldest<'a>(
+    all: impl Iterator<Item = &'a Placed<Telemetry>>,
+) -> (Vec<Arc<Telemetry>>, Vec<Diagnostic>) {
+    let mut owner_by_namespace: BTreeMap<&str, &ObjectRef> = BTreeMap::new();
+    let (mut in_force, mut found) = (Vec::new(), Vec::new());
+    for telemetry in all {
+        let object = &telemetry.value.object;
+        if telemetry.value.selector.is_empty() {
+            if let Some(owner) = owner_by_namespace.get(&*object.namespace) {
+                found.extend(shadowed(telemetry, owner));
+                continue;
+            }
+            owner_by_namespace.insert(&object.namespace, object);
+        }
+        in_force.push(telemetry.value.clone());
+    }
+    (in_force, found)
 }
 
 fn shadowed(telemetry: &Placed<Telemetry>, owner: &ObjectRef) -> Vec<Diagnostic> {

@@ -50,6 +50,61 @@ fn workload_of(name: usize, state: WorkloadState) -> Workload {
     )
 }
 
+/// Objects that refer to others in every way that is told of.
+fn referring(which: usize, variant: usize, host: &str) -> Object {
+    let pick = |from: [&'static str; 4]| from[variant % 4];
+    let to = |host: &str| json!([{"destination": {"host": host}}]);
+    match which {
+        5 => object(
+            "VirtualService",
+            "edge",
+            json!({"hosts": [pick(["b.com", "a.com", "reviews", "details"])], "gateways": ["g", pick(["mesh", "g", "none", "g"])],
+                "http": [{"route": to(pick(["reviews", "revews", "details", "detail"]))}]}),
+        ),
+        6 => object(
+            "VirtualService",
+            "root",
+            json!({"hosts": [host], "http": [
+                {"match": [{"uri": {"prefix": "/a"}}], "delegate": {"name": pick(["part", "part", "none", "a"])}},
+                {"route": to(pick(["reviews", "details", "detials", "reviews"]))}]}),
+        ),
+        7 => {
+            let uri = pick(["/a/b", "/a", "/b", "/a/c"]);
+            let mut spec =
+                json!({"http": [{"match": [{"uri": {"prefix": uri}}], "route": to(host)}]});
+            if variant == 3 {
+                spec["hosts"] = json!(["details"]);
+            }
+            object("VirtualService", "part", spec)
+        }
+        8 => object(
+            "DestinationRule",
+            "wide",
+            json!({"host": pick(["*", "*.marathon.slave.mesos", "*.mesos", "other"]), "subsets": [{"name": "v5", "labels": {"version": "v1"}}],
+                "trafficPolicy": {"tls": {"mode": pick(["SIMPLE", "ISTIO_MUTUAL", "DISABLE", "ISTIO_MUTUAL"])}}}),
+        ),
+        9 => object(
+            "Policy",
+            "strict",
+            json!({"targets": [{"name": pick(["reviews", "details", "nobody", "reviews"]), "ports": [{"number": 9080}]}], "peers": [{"mtls": {}}]}),
+        ),
+        10 => object(
+            "Sidecar",
+            "side",
+            json!({"workloadSelector": {"labels": {"version": pick(["v1", "v2", "v3", "v1"])}}, "egress": [{"hosts": ["./*"]}]}),
+        ),
+        _ => object(
+            "ServiceEntry",
+            "entry",
+            json!({"hosts": [pick(["reviews", "revews", "details", "a.com"])], "location": "MESH_EXTERNAL", "resolution": "DNS",
+                "ports": [{"number": 80 + variant, "name": "http", "protocol": "HTTP"}]}),
+        ),
+    }
+}
+
+/// How many objects there are.
+const OBJECTS: usize = 12;
+
 /// The variant of every object that is refused.
 const BAD: u8 = 4;
 
@@ -68,13 +123,14 @@ fn object_of(which: usize, variant: u8) -> Object {
             host,
             &["v1", "v2"][..usize::from(variant / 2)],
         ),
-        _ => to_subset(
+        (3 | 4, _) => to_subset(
             ["", "", "", "a", "b"][which],
             ["v1", "v2", "v3", "v4", "v5"][usize::from(variant)],
         ),
+        _ => referring(which, usize::from(variant), host),
     };
     if variant == BAD {
-        object.spec = json!({"hosts": 7, "host": 7, "servers": 7});
+        object.spec = json!({"hosts": 7, "host": 7, "servers": 7, "targets": 7, "egress": 7});
     }
     object.created = format!(
         "2024-01-0{}T00:00:00Z",
@@ -103,12 +159,12 @@ fn words() -> impl Strategy<Value = Vec<Word>> {
     let word = prop_oneof![
         4 => (0..3usize, state).prop_map(|(n, s)| Word::Workload(n, s)),
         1 => (0..3usize).prop_map(Word::DeleteWorkload),
-        4 => (0..5usize, 0..=BAD).prop_map(|(n, v)| Word::Config(n, v)),
-        1 => (0..5usize).prop_map(Word::DeleteConfig),
-        1 => proptest::collection::vec(any::<bool>(), 8).prop_map(Word::Resync),
+        6 => (0..OBJECTS, 0..=BAD).prop_map(|(n, v)| Word::Config(n, v)),
+        1 => (0..OBJECTS).prop_map(Word::DeleteConfig),
+        1 => proptest::collection::vec(any::<bool>(), 3 + OBJECTS).prop_map(Word::Resync),
         2 => Just(Word::Publish),
     ];
-    proptest::collection::vec(word, 1..40)
+    proptest::collection::vec(word, 1..60)
 }
 
 /// The index under test, and the state that it should be in.
@@ -240,6 +296,18 @@ fn difference(old: &World, new: &World) -> ChangeSet {
         |v| v.object.clone(),
         &mut config,
     );
+    listed(
+        &old.authentication,
+        &new.authentication,
+        |v| v.object.clone(),
+        &mut config,
+    );
+    listed(
+        &old.sidecars,
+        &new.sidecars,
+        |v| v.object.clone(),
+        &mut config,
+    );
     ChangeSet {
         services: keys(&old.services, &new.services),
         endpoints: keys(&old.endpoints, &new.endpoints),
@@ -258,7 +326,7 @@ proptest! {
         let mut history = History {
             index: index(),
             workloads: vec![None; 3],
-            objects: vec![None; 5],
+            objects: vec![None; OBJECTS],
             last: World::default(),
         };
         for word in words {

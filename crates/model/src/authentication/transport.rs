@@ -70,6 +70,17 @@ impl<'a> Transport<'a> {
         port: &'a Port,
     ) -> Transport<'a> {
         let rule = world.destination_rule(&service.host).map(|rule| &**rule);
+        Transport::by(rule, world, policies, service, port)
+    }
+
+    /// The same for who knows the rule of the service already.
+    pub fn by(
+        rule: Option<&'a DestinationRule>,
+        world: &'a World,
+        policies: &'a Policies,
+        service: &'a Service,
+        port: &'a Port,
+    ) -> Transport<'a> {
         Transport {
             server: ServerSide::of(world, policies, service, port),
             client: ClientSide::of(rule, service, port.number, None, &world.mesh),
