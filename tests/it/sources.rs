@@ -7,5 +7,6 @@ pub(crate) mod ear;
 mod fake;
 mod live;
 mod notes;
+mod random;
 mod source;
 mod sync;

@@ -114,7 +114,8 @@ async fn a_lost_event_is_made_up_for_by_the_safety_resync() {
 #[tokio::test]
 async fn row14_a_short_list_is_not_believed_until_a_second_one_agrees() {
     let (fake, mut ear) = with_apps(four()).await;
-    for list in [json!({"apps": []}), json!({"apps": [app("/a", "x")]})] {
+    let half = json!({"apps": [app("/a", "x"), app("/b", "x")]});
+    for list in [json!({"apps": []}), json!({"apps": [app("/a", "x")]}), half] {
         let before = fake.asked("/v2/apps?").len();
         fake.script()
             .once

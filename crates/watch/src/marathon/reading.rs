@@ -41,7 +41,7 @@ impl Reading<'_> {
                 before = sent.len(),
                 now = listing.workloads.len(),
                 effect = "the last list stays in force until a second reading agrees",
-                "Marathon suddenly lists less than half of the apps or pods"
+                "Marathon suddenly lists no more than half of the apps or pods that were there"
             );
             tokio::time::sleep(self.confirm).await;
             let again = self.list().await?;

@@ -42,13 +42,19 @@ impl Sent {
         self.workloads.values()
     }
 
-    /// Whether a list lost so much that a broken Marathon is likelier than the truth.
+    /// Whether a list lost so much that a broken Marathon is likelier than the truth: half of the
+    /// apps or of the pods that were there, whatever else is in it.
     pub(super) fn doubts(&self, listing: &Listing) -> bool {
         [WorkloadKind::App, WorkloadKind::Pod].iter().any(|kind| {
-            let before = self.workloads.keys().filter(|k| k.kind == *kind).count();
-            let good = listing.workloads.keys().filter(|k| k.kind == *kind);
-            let bad = listing.bad.iter().filter(|b| b.kind == *kind);
-            (good.count() + bad.count()) * 2 < before
+            let bad: Vec<&Undecodable> = listing.bad.iter().filter(|b| b.kind == *kind).collect();
+            let unreadable = |key: &WorkloadKey| bad.iter().any(|b| b.id.as_ref() == Some(&key.id));
+            let nameless = bad.iter().filter(|b| b.id.is_none()).count();
+            let before: Vec<_> = self.workloads.keys().filter(|k| k.kind == *kind).collect();
+            let lost = before
+                .iter()
+                .filter(|key| !listing.workloads.contains_key(key) && !unreadable(key))
+                .count();
+            lost > nameless && (lost - nameless) * 2 >= before.len()
         })
     }
 
@@ -273,12 +279,20 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_lost_more_than_half_of_a_kind_is_doubted() {
+    fn a_list_that_lost_half_of_a_kind_is_doubted() {
         let four = sent(r#"{"id":"/a"},{"id":"/b"},{"id":"/c"},{"id":"/d"}"#);
-        assert!(four.doubts(&apps("")));
-        assert!(four.doubts(&apps(r#"{"id":"/a"}"#)));
-        assert!(!four.doubts(&apps(r#"{"id":"/a"},{"id":"/b"}"#)));
-        assert!(!four.doubts(&apps(r#"{"id":"/a"},{"id":"/b","tasks":7}"#)));
+        let list = |ids: &[&str]| {
+            let each: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}"}}"#)).collect();
+            apps(&each.join(","))
+        };
+        assert!(four.doubts(&list(&[])));
+        assert!(four.doubts(&list(&["/a"])));
+        assert!(four.doubts(&list(&["/a", "/b"])));
+        assert!(!four.doubts(&list(&["/a", "/b", "/c"])));
+        assert!(!four.doubts(&apps(r#"{"id":"/a"},{"id":"/b","tasks":7},{"id":"/c"}"#)));
+        assert!(!four.doubts(&apps(r#"{"id":"/a"},{"id":"/b"},{"id":[]}"#)));
+        // New ones do not make up for those that are missing.
+        assert!(four.doubts(&list(&["/a", "/b", "/x", "/y", "/z"])));
         assert!(!Sent::default().doubts(&apps("")));
         let pods = decode::listing(br#"{"apps":[]}"#, br#"[{"id":"/p"}]"#).unwrap();
         let mut mixed = sent(r#"{"id":"/a"},{"id":"/b"},{"id":"/c"},{"id":"/d"}"#);
