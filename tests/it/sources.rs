@@ -7,6 +7,7 @@ pub(crate) mod ear;
 mod fake;
 mod live;
 mod notes;
+mod pages;
 mod random;
 mod source;
 mod sync;

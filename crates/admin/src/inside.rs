@@ -50,6 +50,10 @@ pub struct Source {
     /// Whether its first complete list has arrived.
     pub synced: bool,
     pub state: String,
+    /// For how long the origin has been away; absent while it is there.
+    pub away_seconds: Option<u64>,
+    /// Who of several members answers for all, `host:port`; absent if the origin tells none.
+    pub leader: Option<String>,
     /// Seconds since something was last heard; absent before that.
     pub last_event_seconds: Option<u64>,
     pub last_resync_seconds: Option<u64>,

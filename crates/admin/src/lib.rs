@@ -6,6 +6,7 @@
 mod authentication;
 mod config_dump;
 mod diagnostics;
+mod endpoints;
 mod health;
 mod inside;
 mod metrics;

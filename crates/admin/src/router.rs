@@ -7,8 +7,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 use crate::{
-    Inside, authentication, config_dump, diagnostics, health, metrics, mtls, registry, sources,
-    sync,
+    Inside, authentication, config_dump, diagnostics, endpoints, health, metrics, mtls, registry,
+    sources, sync,
 };
 
 type View = Arc<dyn Inside>;
@@ -35,13 +35,20 @@ const PAGES: &[(&str, &str)] = &[
         "objects that are refused, ignored or conflicting; ?format=text",
     ),
     (
+        "/debug/endpointz",
+        "endpoints by service port; ?brief=1 for one line each, ?host=HOST for one service",
+    ),
+    (
         "/debug/mtlsz",
         "who can speak mTLS with whom, by port, subset and instance; ?host=HOST",
     ),
-    ("/debug/registryz", "services and their instances"),
+    (
+        "/debug/registryz",
+        "services, their instances, and why each is or is not an endpoint; ?host=HOST",
+    ),
     (
         "/debug/sources",
-        "where the state comes from and how fresh it is",
+        "where the state comes from, who leads there, and how fresh it is",
     ),
     (
         "/debug/syncz",
@@ -65,6 +72,7 @@ pub fn router(inside: View) -> Router {
         .route("/debug/authenticationz", get(authentication::page))
         .route("/debug/config_dump", get(config_dump::page))
         .route("/debug/diagnosticsz", get(diagnostics::page))
+        .route("/debug/endpointz", get(endpoints::page))
         .route("/debug/mtlsz", get(mtls::page))
         .route("/debug/registryz", get(registry::page))
         .route("/debug/sources", get(sources::page))

@@ -1,5 +1,6 @@
 //! The one binary, `pilothouse`, and its subcommands.
 
+mod get;
 mod inspect;
 mod marathon_sim;
 
@@ -25,6 +26,7 @@ enum Command {
     Rig(rig::Args),
     /// Pretend to be a Marathon with agents: REST, events, failovers, faults.
     MarathonSim(Box<marathon_sim::Args>),
+    Get(get::Args),
     Analyze(inspect::Analyze),
     Validate(inspect::Validate),
     Translate(inspect::Translate),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::main(args),
         Command::Rig(args) => rig::main(args),
         Command::MarathonSim(args) => marathon_sim::main(&args),
+        Command::Get(args) => get::main(&args),
         Command::Analyze(args) => Ok(inspect::analyze(&args)),
         Command::Validate(args) => Ok(inspect::validate(&args)),
         Command::Translate(args) => Ok(inspect::translate(&args)),

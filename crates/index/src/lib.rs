@@ -135,7 +135,8 @@ impl Index {
 
     /// The next World; `None` while sources are pending, or if nothing became different.
     ///
-    /// What is equal to the World before keeps its `Arc`, and is not in the changes.
+    /// What is equal to the World before keeps its `Arc`, and is not in the changes. Where only
+    /// standings differ, which no proxy is told, the changes are empty and the generation stays.
     pub fn publish(&mut self) -> Option<Published> {
         if !self.pending().is_empty() {
             return None;
@@ -151,6 +152,7 @@ impl Index {
         let (turns, mut findings_changed) = self.config.refresh();
         let touched = self.ruling.turn(turns, world, &mut changes);
         self.workloads.touch(&touched.hosts);
+        let told = self.workloads.refresh_standings(world);
         let entries = &self.ruling.entries;
         findings_changed |= self.workloads.refresh(entries, world, &mut changes);
         findings_changed |= touched.findings | std::mem::take(&mut self.problems_changed);
@@ -163,10 +165,12 @@ impl Index {
         if findings_changed {
             changes.diagnostics = self.put_diagnostics();
         }
-        if changes.is_empty() {
+        if changes.is_empty() && !told {
             return None;
         }
-        Arc::make_mut(&mut self.world).generation += 1;
+        if !changes.is_empty() {
+            Arc::make_mut(&mut self.world).generation += 1;
+        }
         Some(Published {
             world: self.world.clone(),
             changes,

@@ -48,11 +48,32 @@ pub(crate) struct Workloads {
     dirty_hosts: BTreeSet<Hostname>,
     dirty_instances: BTreeSet<InstanceId>,
     dirty_diagnostics: bool,
+    dirty_standings: BTreeSet<Who>,
 }
 
 // === impl Workloads ===
 
 impl Workloads {
+    /// Brings what is told of instances up to date; tells whether something is new. No proxy is
+    /// concerned.
+    pub(crate) fn refresh_standings(&mut self, world: &mut World) -> bool {
+        let mut changed = false;
+        for who in std::mem::take(&mut self.dirty_standings) {
+            let label = who.label();
+            let facts = self.facts_by_workload.get(&who);
+            let told = facts.map(|f| &f.standings).filter(|s| !s.is_empty());
+            if world.standings.get(&label) == told {
+                continue;
+            }
+            changed = true;
+            match told {
+                Some(told) => world.standings.insert(label, told.clone()),
+                None => world.standings.remove(&label),
+            };
+        }
+        changed
+    }
+
     /// Takes in a word of a source; `true` if it completed a list.
     pub(crate) fn apply(&mut self, source: &SourceId, event: Event<Workload>, mesh: &Mesh) -> bool {
         let absorbed = self.lists.absorb(source, event);
@@ -114,6 +135,9 @@ impl Workloads {
         let old = self.facts_by_workload.remove(&who).unwrap_or_default();
         if old != facts {
             self.mark(&old, &facts);
+            if old.standings != facts.standings {
+                self.dirty_standings.insert(who.clone());
+            }
             self.dirty_diagnostics |= self.groups.replace(&who, &old.derived, &facts.derived);
             unlink(&mut self.workloads_by_host, old.claims.keys(), &who);
             unlink(&mut self.workloads_by_instance, ids(&old), &who);

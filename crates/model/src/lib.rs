@@ -31,6 +31,7 @@ pub mod reporting;
 pub mod route;
 pub mod service;
 pub mod sidecar;
+pub mod standing;
 pub mod telemetry;
 pub mod tls;
 pub mod traffic_policy;
@@ -62,6 +63,7 @@ pub use service::{NamedEndpoint, NamedTarget, Placement, Port, Resolution, Servi
 pub use sidecar::{
     Binding, Egress, EgressHost, EgressNamespace, EgressPort, Ingress, IngressTarget, Sidecar,
 };
+pub use standing::{PortStanding, Standing};
 pub use telemetry::Telemetry;
 pub use traffic_policy::{Policies, TrafficPolicy};
 pub use visibility::ExportTo;

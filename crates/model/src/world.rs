@@ -9,7 +9,7 @@ use imbl::ordmap::DiffItem;
 use crate::route::VirtualService;
 use crate::{
     Authentication, Authorization, DestinationRule, Diagnostic, Endpoint, EnvoyFilter, Gateway,
-    Hostname, Instance, InstanceId, Mesh, Service, ServicePort, Sidecar, Telemetry,
+    Hostname, Instance, InstanceId, Mesh, Service, ServicePort, Sidecar, Standing, Telemetry,
 };
 
 /// A consistent state of the mesh. Whoever holds one sees no change; the next state is another World.
@@ -25,6 +25,9 @@ pub struct World {
     /// Sorted by instance. A service port without instances has an empty list.
     pub endpoints: OrdMap<ServicePort, Arc<[Endpoint]>>,
     pub instances: OrdMap<InstanceId, Arc<Instance>>,
+    /// By workload, in the words of `index`; what no proxy is told, so it changes without a new
+    /// generation.
+    pub standings: OrdMap<Arc<str>, Arc<[Standing]>>,
     /// In order of precedence: oldest first, then by name and namespace.
     pub virtual_services: Arc<[Arc<VirtualService>]>,
     /// In order of precedence; of those for one host, namespace and kind of caller at most one.

@@ -56,6 +56,10 @@ impl Fleet {
     /// Brings every connected proxy to a new World; those that the change does not concern are
     /// not even looked at twice.
     pub(crate) fn publish(&self, world: Arc<World>, changes: &ChangeSet, since: Instant) {
+        if changes.is_empty() {
+            self.0.world.store(Some(world));
+            return;
+        }
         let mut engine = self.0.engine.lock();
         let touched = engine.update(&world, changes);
         self.0.world.store(Some(world.clone()));

@@ -224,6 +224,11 @@ fn row(status: &Status, restored: Option<&Timestamp>) -> Source {
             Some(_) => "restored".into(),
             None => status.state.name().into(),
         },
+        away_seconds: match &status.state {
+            State::Retrying { since, .. } => age(Some(*since)),
+            _ => None,
+        },
+        leader: status.leader.clone(),
         last_event_seconds: age(status.last_event),
         last_resync_seconds: age(status.last_resync),
         last_error: status.last_error.clone(),

@@ -18,6 +18,8 @@ pub struct Status {
     pub last_resync: Option<Timestamp>,
     /// The last thing that went wrong, also when it is over.
     pub last_error: Option<String>,
+    /// Who of several members answers for all, if the origin tells.
+    pub leader: Option<String>,
     /// How often everything was read.
     pub resyncs: u64,
     /// How many changes the origin told of.
@@ -52,6 +54,7 @@ impl Status {
             last_event: None,
             last_resync: None,
             last_error: None,
+            leader: None,
             resyncs: 0,
             events: 0,
         }

@@ -67,8 +67,9 @@ fn an_instance_that_two_marathons_name_stays_while_one_of_them_does() {
     index.apply(from("two", Event::Apply(reviews(1))));
     published(&mut index);
     index.apply(from("one", Event::Delete(reviews(1).key())));
+    let one_less = index.publish().expect("people are told");
     assert!(
-        index.publish().is_none(),
+        one_less.changes.is_empty(),
         "it is the same instance, at the same place"
     );
     index.apply(from("two", Event::Delete(reviews(1).key())));

@@ -36,7 +36,13 @@ fn merge(into: &mut Value, changes: Value) {
 
 fn healths(world: &World) -> Vec<Health> {
     let endpoints = endpoints(world, "shop", 80).iter();
-    endpoints.map(|endpoint| endpoint.health).collect()
+    let healths: Vec<Health> = endpoints.map(|endpoint| endpoint.health).collect();
+    let standings = world.standings.values().flat_map(|list| list.iter());
+    let ports: Vec<_> = standings.flat_map(|standing| &standing.ports).collect();
+    let told: Vec<Health> = ports.iter().filter_map(|port| port.health).collect();
+    assert_eq!(told, healths, "what people are told");
+    assert!(!ports.is_empty() && ports.iter().all(|port| !port.why.is_empty()));
+    healths
 }
 
 fn condition(value: &str, reason: &str) -> Value {

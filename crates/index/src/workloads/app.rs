@@ -25,7 +25,12 @@ pub(super) fn read(workload: &AppWorkload, mesh: &Mesh) -> Facts {
     let versions = app.tasks.iter().filter_map(|task| task.version);
     gathering.seen_since(versions.chain(app.version).min());
     let mut older: BTreeMap<Timestamp, (&App, Revision)> = BTreeMap::new();
-    for task in app.tasks.iter().filter(|task| health::is_present(task)) {
+    for task in &app.tasks {
+        if !health::is_present(task) {
+            let why = health::of_task(app, task, mesh).why;
+            gathering.miss([&task.id, &task.state, &task.host], why, &latest);
+            continue;
+        }
         let (document, running) = match older_version(workload, task) {
             None => (app, &latest),
             Some((version, document)) => {
@@ -178,12 +183,16 @@ fn sighting<'a>(
     mode: Mode,
     mesh: &Mesh,
 ) -> Sighting<'a> {
-    let health = health::of_task(app, task, mesh);
+    let verdict = health::of_task(app, task, mesh);
     let slots = host_ports(document, task, mode)
         .into_iter()
-        .map(|host_port| Slot { host_port, health });
+        .map(|host_port| Slot {
+            host_port,
+            verdict: verdict.clone(),
+        });
     Sighting {
         id: &task.id,
+        state: &task.state,
         incarnation: TaskId::parse(&task.id)
             .and_then(|id| id.incarnation)
             .unwrap_or(0),

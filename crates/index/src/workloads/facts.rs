@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::event::SourceId;
 use api::marathon::{Workload, WorkloadKey, WorkloadKind};
 use jiff::Timestamp;
-use model::{Diagnostic, Endpoint, Hostname, Instance, Mesh, ObjectRef, Port};
+use model::{Diagnostic, Endpoint, Hostname, Instance, Mesh, ObjectRef, Port, Standing};
 
 use super::{app, pod};
 use crate::NAMESPACE;
@@ -31,6 +31,8 @@ pub(crate) struct Facts {
     /// Sorted by id, each id once.
     pub(crate) instances: Vec<Running>,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Of all that is told, running or not; none for a workload that is in no service.
+    pub(crate) standings: Arc<[Standing]>,
 }
 
 /// What a workload declares for one of its services, in all versions in use.
@@ -76,6 +78,11 @@ impl Who {
             kind: key.kind,
             source: source.clone(),
         }
+    }
+
+    /// Its key among the standings of the World.
+    pub(crate) fn label(&self) -> Arc<str> {
+        format!("{} {:?} {}", self.id, self.kind, self.source).into()
     }
 
     pub(crate) fn object(&self, namespace: &Arc<str>) -> ObjectRef {

@@ -4,33 +4,81 @@
 //! Marathon's own checks live in the leader's memory only, and a service must not become empty
 //! because they vanished with it.
 
+use std::borrow::Cow;
+
 use api::marathon::{App, ContainerStatus, PodInstance, Task};
 use model::{Health, Mesh, Unreachable};
 
 const RUNNING: &str = "TASK_RUNNING";
 const UNREACHABLE: &str = "TASK_UNREACHABLE";
 
-/// The health of a task's endpoints; `None` if it must not receive traffic.
-pub(super) fn of_task(app: &App, task: &Task, mesh: &Mesh) -> Option<Health> {
+/// Whether an instance receives traffic, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict {
+    /// `None`: no traffic.
+    pub(super) health: Option<Health>,
+    /// A sentence without its end.
+    pub(super) why: Cow<'static, str>,
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    pub(super) fn no(why: impl Into<Cow<'static, str>>) -> Verdict {
+        Verdict {
+            health: None,
+            why: why.into(),
+        }
+    }
+
+    fn yes(health: Health, why: &'static str) -> Verdict {
+        Verdict {
+            health: Some(health),
+            why: why.into(),
+        }
+    }
+}
+
+/// The verdict on a task's endpoints.
+pub(super) fn of_task(app: &App, task: &Task, mesh: &Mesh) -> Verdict {
     match task.state.as_str() {
-        RUNNING if is_unready(app, task) => None,
-        RUNNING => Some(verdict(task.healthy().or(task.remembered))),
+        RUNNING if is_unready(app, task) => {
+            Verdict::no("it is part of a deployment, and its readiness check has not passed")
+        }
+        RUNNING => running(task.healthy(), task.remembered),
         UNREACHABLE if is_active(task) => unreachable(mesh),
-        _ => None,
+        UNREACHABLE => Verdict::no("its agent is unreachable, and Marathon has given it up"),
+        state => Verdict::no(format!("its task is {state}")),
     }
 }
 
-fn verdict(healthy: Option<bool>) -> Health {
-    match healthy {
-        Some(false) => Health::Unhealthy,
-        _ => Health::Healthy,
+/// `told` is what Marathon says, `remembered` what the source fills in.
+fn running(told: Option<bool>, remembered: Option<bool>) -> Verdict {
+    match (told, remembered) {
+        (Some(true), _) => Verdict::yes(Health::Healthy, "it runs, and its health check passes"),
+        (Some(false), _) => Verdict::yes(
+            Health::Unhealthy,
+            "its health check fails: it is used only if too few others are healthy",
+        ),
+        (None, Some(true)) => Verdict::yes(
+            Health::Healthy,
+            "it runs; there is no result of its health check at present, but its last one or its age speak for it",
+        ),
+        (None, Some(false)) => Verdict::yes(
+            Health::Unhealthy,
+            "it runs, but its health check has no result yet, or its last one was bad: it is used only if too few others are healthy",
+        ),
+        (None, None) => Verdict::yes(Health::Healthy, "it runs, and has no health check"),
     }
 }
 
-fn unreachable(mesh: &Mesh) -> Option<Health> {
+fn unreachable(mesh: &Mesh) -> Verdict {
     match mesh.unreachable {
-        Unreachable::Degraded => Some(Health::Degraded),
-        Unreachable::Drop => None,
+        Unreachable::Degraded => Verdict::yes(
+            Health::Degraded,
+            "its agent is unreachable: it is used only if nothing healthy is left",
+        ),
+        Unreachable::Drop => Verdict::no("its agent is unreachable, and --unreachable is drop"),
     }
 }
 
@@ -62,18 +110,18 @@ fn is_unready(app: &App, task: &Task) -> bool {
     }
 }
 
-/// The health of one endpoint of a pod; `None` if it must not receive traffic.
+/// The verdict on one endpoint of a pod.
 pub(super) fn of_endpoint(
     instance: &PodInstance,
     container: &ContainerStatus,
     mesh: &Mesh,
-) -> Option<Health> {
+) -> Verdict {
     if !matches!(instance.status.as_str(), "STABLE" | "DEGRADED") {
-        return None;
+        return Verdict::no(format!("its pod instance is {}", instance.status));
     }
     match container.status.as_str() {
-        RUNNING => Some(verdict(container.healthy().or(container.remembered))),
+        RUNNING => running(container.healthy(), container.remembered),
         UNREACHABLE => unreachable(mesh),
-        _ => None,
+        state => Verdict::no(format!("its container {} is {state}", container.name)),
     }
 }

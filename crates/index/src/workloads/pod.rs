@@ -9,6 +9,7 @@ use api::marathon::{
 use model::{Labels, Locality, Mesh};
 
 use super::facts::{Facts, object};
+use super::health::Verdict;
 use super::ports::{Spec, declare};
 use super::reach::Mode;
 use super::revision::{self, Gathering, Revision, Sighting, Slot};
@@ -109,6 +110,7 @@ fn sighting<'a>(document: &Pod, instance: &'a PodInstance, mesh: &Mesh) -> Sight
     let host = instance.agent_hostname.as_deref().unwrap_or("");
     Sighting {
         id: &instance.id,
+        state: &instance.status,
         incarnation: incarnation(instance),
         host,
         agent: host.parse().ok().or(instance.agent_address),
@@ -134,10 +136,19 @@ fn slot(instance: &PodInstance, container: &str, endpoint: &str, mesh: &Mesh) ->
         let endpoint = container.endpoints.iter().find(|e| e.name == endpoint)?;
         Some(Slot {
             host_port: endpoint.allocated_host_port,
-            health: health::of_endpoint(instance, container, mesh),
+            verdict: health::of_endpoint(instance, container, mesh),
         })
     });
-    found.unwrap_or_default()
+    found.unwrap_or_else(|| Slot {
+        host_port: None,
+        verdict: Verdict::no(match status {
+            None => format!("Marathon does not tell of its container {container} yet"),
+            Some(status) => format!(
+                "its container {container} is {} and has no endpoint {endpoint}",
+                status.status
+            ),
+        }),
+    })
 }
 
 fn incarnation(instance: &PodInstance) -> u64 {

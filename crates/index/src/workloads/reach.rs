@@ -92,6 +92,16 @@ impl Place {
         }
     }
 
+    /// Why [`Place::reach`] knows no address.
+    pub(super) fn why_unreachable(&self, host_port: Option<u16>) -> &'static str {
+        match (self.mode, host_port, self.agent) {
+            (Mode::Container, ..) => "no address of it in its container network is known yet",
+            (_, None, _) => "its port has no host port, and no address on its bridge is known",
+            (_, Some(_), None) => "the address of its agent is not known",
+            (_, Some(_), Some(_)) => "no address of it is known yet",
+        }
+    }
+
     /// The addresses of one port; `None` if nobody can reach it at present.
     pub(super) fn reach(&self, declared: &Declared, host_port: Option<u16>) -> Option<Reach> {
         let target = self.target(declared, host_port)?;

@@ -1,14 +1,19 @@
 //! One version of a workload, and the instances that run it: where apps and pods become equal.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use api::marathon::Network;
 use jiff::Timestamp;
-use model::{Endpoint, Health, Hostname, Instance, InstanceId, InstancePort, Labels, Locality};
+use model::{
+    Endpoint, Hostname, Instance, InstanceId, InstancePort, Labels, Locality, PortStanding,
+    Standing,
+};
 
 use super::facts::{Candidate, Claim, Facts, Running};
+use super::health::Verdict;
 use super::labels::{Choice, Names};
 use super::ports::Declared;
 use super::reach::{Mode, Place};
@@ -30,6 +35,8 @@ pub(super) struct Revision {
 pub(super) struct Sighting<'a> {
     /// A task or instance id.
     pub(super) id: &'a str,
+    /// In Marathon's words.
+    pub(super) state: &'a str,
     /// How often the instance was started.
     pub(super) incarnation: u64,
     /// What the agent advertises.
@@ -44,11 +51,10 @@ pub(super) struct Sighting<'a> {
 }
 
 /// The allocation and the state of one declared port.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) host_port: Option<u16>,
-    /// `None`: no traffic.
-    pub(super) health: Option<Health>,
+    pub(super) verdict: Verdict,
 }
 
 /// Gathers the versions and instances of one workload.
@@ -58,6 +64,7 @@ pub(super) struct Gathering {
     since: Option<Timestamp>,
     derived: Option<(Arc<str>, Arc<str>)>,
     instances: Vec<Running>,
+    standings: Vec<Standing>,
 }
 
 // === impl Revision ===
@@ -106,6 +113,7 @@ impl Gathering {
             since: None,
             derived: None,
             instances: Vec::new(),
+            standings: Vec::new(),
         }
     }
 
@@ -143,6 +151,14 @@ impl Gathering {
         };
         let addresses = sighting.addresses.clone();
         let place = Place::new(revision.mode, sighting.agent, addresses, &revision.choice);
+        self.standings.push(Standing {
+            id: sighting.id.into(),
+            workload: self.workload.clone(),
+            hosts: hosts.clone(),
+            state: sighting.state.into(),
+            agent: sighting.host.into(),
+            ports: standings(&sighting, &place, revision),
+        });
         warn_of_choice(&sighting, revision, report);
         warn_of_agent_name(&sighting, &place, revision, report);
         let id = InstanceId::from(crate::instance_id(sighting.id));
@@ -165,6 +181,31 @@ impl Gathering {
         });
     }
 
+    /// Adds one of which nothing is left, for people alone: its id, state and agent.
+    pub(super) fn miss(
+        &mut self,
+        [id, state, agent]: [&str; 3],
+        why: Cow<'static, str>,
+        revision: &Revision,
+    ) {
+        let Some(hosts) = &revision.names.hosts else {
+            return;
+        };
+        let ports = revision.ports.iter().map(|declared| PortStanding {
+            port: declared.port.number,
+            health: None,
+            why: why.clone(),
+        });
+        self.standings.push(Standing {
+            id: id.into(),
+            workload: self.workload.clone(),
+            hosts: hosts.clone(),
+            state: state.into(),
+            agent: agent.into(),
+            ports: ports.collect(),
+        });
+    }
+
     pub(super) fn finish(mut self, report: Report) -> Facts {
         // Since Marathon 1.8 a restarted instance keeps its id: the latest start is the real one.
         self.instances.sort_by(|a, b| {
@@ -181,6 +222,7 @@ impl Gathering {
             derived: self.derived,
             instances: self.instances,
             diagnostics: report.into_diagnostics(),
+            standings: self.standings.into(),
         }
     }
 }
@@ -238,7 +280,7 @@ fn candidates(
                     labels: revision.labels.clone(),
                     locality: sighting.locality.clone(),
                     weight: revision.weight,
-                    health: slot.health?,
+                    health: slot.verdict.health?,
                     reach: place.reach(declared, slot.host_port)?,
                 },
             })
@@ -246,14 +288,31 @@ fn candidates(
         .collect()
 }
 
+/// Why each declared port is or is not an endpoint.
+fn standings(sighting: &Sighting<'_>, place: &Place, revision: &Revision) -> Vec<PortStanding> {
+    let declared = revision.ports.iter();
+    let ports = declared.map(|declared| {
+        let slot = sighting.slots.get(declared.position);
+        let (health, why) = match slot {
+            None => (None, "Marathon does not tell of this port".into()),
+            Some(slot) => match (slot.verdict.health, place.reach(declared, slot.host_port)) {
+                (Some(_), None) => (None, place.why_unreachable(slot.host_port).into()),
+                (health, _) => (health, slot.verdict.why.clone()),
+            },
+        };
+        let port = declared.port.number;
+        PortStanding { port, health, why }
+    });
+    ports.collect()
+}
+
+/// Declarations that the instance has something of.
 fn with_slots<'a>(
     sighting: &'a Sighting<'_>,
     revision: &'a Revision,
-) -> impl Iterator<Item = (&'a Declared, Slot)> {
-    revision.ports.iter().map(|declared| {
-        let slot = sighting.slots.get(declared.position);
-        (declared, slot.copied().unwrap_or_default())
-    })
+) -> impl Iterator<Item = (&'a Declared, &'a Slot)> {
+    let declared = revision.ports.iter();
+    declared.filter_map(|declared| Some((declared, sighting.slots.get(declared.position)?)))
 }
 
 fn warn_of_choice(sighting: &Sighting<'_>, revision: &Revision, report: &mut Report) {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Response, StatusCode, Url, redirect};
 use serde::Deserialize;
@@ -41,6 +42,8 @@ pub(super) struct Client {
     bases: Vec<Url>,
     access: Access,
     patience: Duration,
+    /// Who led when Marathon last answered.
+    leader: Mutex<Option<String>>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +77,13 @@ impl Client {
             bases,
             access: Access::new(credentials),
             patience: options.timing.read,
+            leader: Mutex::default(),
         })
+    }
+
+    /// Who leads, `host:port`, as the last answer told.
+    pub(super) fn leader(&self) -> Option<String> {
+        self.leader.lock().clone()
     }
 
     pub(super) fn bases(&self) -> &[Url] {
@@ -179,6 +188,7 @@ impl Client {
             false => None,
         };
         let response = ask(http, url, accept, header.clone()).await?;
+        self.note_leader(&response);
         let refused = response.status() == StatusCode::UNAUTHORIZED;
         match header {
             Some(header) if refused && self.access.renews(&header).await => {
@@ -186,6 +196,15 @@ impl Client {
                 ask(http, url, accept, header).await
             }
             _ => Ok(response),
+        }
+    }
+
+    /// The leader puts its address on every answer, also where a standby has passed it on.
+    fn note_leader(&self, response: &Response) {
+        let told = response.headers().get("x-marathon-leader");
+        let told = told.and_then(|value| Url::parse(value.to_str().ok()?).ok());
+        if let Some(leader) = told {
+            *self.leader.lock() = Some(authority(&leader));
         }
     }
 

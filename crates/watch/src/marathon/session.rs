@@ -79,7 +79,7 @@ impl Memory {
                 Work::Everything => {
                     let events = self.read_all(base, &mut inlet).await?;
                     resync = Instant::now() + jittered(timing.resync);
-                    self.report.status(Status::resynced);
+                    self.resynced();
                     events
                 }
             };
@@ -181,9 +181,17 @@ impl Memory {
             self.report.say(Change::Workload(event)).await?;
         }
         self.report.say(Change::Workload(Event::InitDone)).await?;
-        self.report.status(Status::resynced);
+        self.resynced();
         self.synced = Some(Instant::now());
         Ok(())
+    }
+
+    fn resynced(&self) {
+        let leader = self.client.leader();
+        self.report.status(|status| {
+            status.resynced();
+            status.leader = leader;
+        });
     }
 
     async fn tell(&mut self, events: Vec<Event<Workload>>) -> Result<(), Failure> {

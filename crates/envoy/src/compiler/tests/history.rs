@@ -151,6 +151,7 @@ impl Truth {
             services: BTreeMap::from_iter(services).into(),
             endpoints: endpoints.into(),
             instances: BTreeMap::from_iter(instances).into(),
+            standings: Default::default(),
             virtual_services: self.routes.values().cloned().map(Arc::new).collect(),
             destination_rules: self.rules.values().cloned().map(Arc::new).collect(),
             gateways: self.gateways.values().cloned().map(Arc::new).collect(),
