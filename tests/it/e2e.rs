@@ -9,6 +9,7 @@ mod edits; // files change while clients send requests
 pub(crate) mod engine; // replicas agree, refusals stay where they are, edits go on
 mod entries; // service entries and sidecars
 mod faults; // a part is wrong or away, the rest goes on
+mod marathon; // Marathon is in trouble itself
 mod mtls; // mutual TLS: who gets through, what is told, files that are missing or replaced
 mod tcp; // raw TCP through a sidecar
 mod traffic; // the traffic chapters, and the demo as people run it

@@ -174,8 +174,11 @@ impl<'a> Chains<'a> {
             return service.addresses.iter().copied().map(Some).collect();
         }
         let endpoints = self.registry.endpoints(&service.host, self.port);
-        let each = addresses(endpoints, self.asking.agent).into_iter();
-        each.map(|ip| Some(Cidr::from(ip))).collect()
+        let mut all = addresses(endpoints, self.asking.agent);
+        // Names that are addresses: those of DC/OS's load balancer.
+        let aliases = service.aliases.iter();
+        all.extend(aliases.filter_map(|name| name.as_str().parse::<IpAddr>().ok()));
+        all.into_iter().map(|ip| Some(Cidr::from(ip))).collect()
     }
 
     /// The tcp routes of a service that apply here, in order. The last one takes everything.

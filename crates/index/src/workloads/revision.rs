@@ -227,10 +227,16 @@ impl Gathering {
     }
 }
 
+/// The network behind `container/bridge`, by Marathon's default of `--mesos_bridge_name`.
+const BRIDGE: &str = "mesos-bridge";
+
 /// The mode of a list of networks; `None` for an empty list.
 pub(super) fn mode(networks: &[Network], report: &mut Report) -> Option<Mode> {
-    let text = networks.first()?.mode.as_deref().unwrap_or("container");
+    let first = networks.first()?;
+    let text = first.mode.as_deref().unwrap_or("container");
     match Mode::parse(text) {
+        // The bridge of the agents, called by its name: its addresses are not routed either.
+        Some(Mode::Container) if first.name.as_deref() == Some(BRIDGE) => Some(Mode::Bridge),
         Some(mode) => Some(mode),
         None => {
             unknown_mode("networks[0].mode", text, report);

@@ -141,6 +141,27 @@ fn row27_on_a_routed_network_the_container_is_reached_itself() {
     }
 }
 
+/// As the pods of some operators say it: the bridge's own name in place of its mode.
+#[test]
+fn a_bridge_that_is_called_by_its_name_is_a_bridge() {
+    let mut spec = pod_spec("shop", json!({"istio": "shop"}), 80);
+    spec["networks"] = json!([{"mode": "container", "name": "mesos-bridge"}]);
+    let running = pod_instance("shop", 1, 1, 80);
+    let named = world_of(
+        vec![pod_workload(pod(spec, vec![running.clone()]), vec![])],
+        vec![],
+    );
+    let spec = pod_spec("shop", json!({"istio": "shop"}), 80);
+    let mode = world_of(vec![pod_workload(pod(spec, vec![running]), vec![])], vec![]);
+    assert_eq!(addresses(&named, 80), addresses(&mode, 80));
+    assert!(
+        named.endpoints_of(&host("shop.marathon.slave.mesos"), 80)[0]
+            .reach
+            .same_agent
+            .is_some()
+    );
+}
+
 #[test]
 fn row28_two_ports_of_one_instance_under_one_service_port_are_two_endpoints() {
     let label = json!({"istio.io/service-port": "80"});
