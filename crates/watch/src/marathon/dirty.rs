@@ -1,7 +1,9 @@
 //! What events have made doubtful, and when to read it again.
 //!
-//! The first event after a calm is followed at once; those behind it are gathered until none
-//! came for a moment, because a deployment sends dozens in a row.
+//! What an event names is read at once; more events gather only while a reading is under way. The
+//! whole list costs more: the first event after a calm that asks for it is followed at once, and
+//! those behind it are gathered until none came for a moment, because a deployment sends dozens in
+//! a row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,12 +22,13 @@ pub(super) struct Dirty {
     quiet: Duration,
     most: Duration,
     ids: BTreeSet<String>,
-    everything: bool,
-    /// When what waits must be read.
-    due: Option<Instant>,
-    /// When the oldest that waits came.
+    /// When the oldest of these ids was named.
+    named: Option<Instant>,
+    /// When the whole list must be read.
+    whole: Option<Instant>,
+    /// When the oldest event that asks for the whole list came.
     first: Instant,
-    /// When something last happened: an event, or the beginning of a reading.
+    /// When something last happened to the list: such an event, or the beginning of its reading.
     active: Option<Instant>,
     /// When everything is to be read once more, whatever happens until then.
     aftermath: Option<Instant>,
@@ -41,8 +44,8 @@ impl Dirty {
             quiet,
             most,
             ids: BTreeSet::new(),
-            everything: false,
-            due: None,
+            named: None,
+            whole: None,
             first: Instant::now(),
             active: None,
             aftermath: None,
@@ -53,14 +56,24 @@ impl Dirty {
     /// Notes what an event of this moment affects.
     pub(super) fn note(&mut self, affected: Affected, now: Instant) {
         match affected {
-            Affected::Nothing => return,
-            Affected::Ids(mut ids) => self.ids.append(&mut ids),
-            Affected::Everything => self.everything = true,
+            Affected::Nothing => {}
+            Affected::Ids(mut ids) => {
+                // An empty id would be the list of all apps.
+                if ids.remove("/") {
+                    self.note_whole(now);
+                }
+                if !ids.is_empty() {
+                    self.named.get_or_insert(now);
+                    self.ids.append(&mut ids);
+                }
+            }
+            Affected::Everything => self.note_whole(now),
         }
-        // An empty id would be the list of all apps.
-        self.everything |= self.ids.remove("/");
+    }
+
+    fn note_whole(&mut self, now: Instant) {
         let calm = self.active.is_none_or(|active| now >= active + self.quiet);
-        self.due = Some(match self.due {
+        self.whole = Some(match self.whole {
             None => {
                 self.first = now;
                 now + if calm { Duration::ZERO } else { self.quiet }
@@ -85,17 +98,17 @@ impl Dirty {
     /// When to read; `None` while nothing waits.
     pub(super) fn due(&self) -> Option<Instant> {
         let later = self.later.values().min().copied();
-        [self.due, self.aftermath, later]
+        [self.named, self.whole, self.aftermath, later]
             .into_iter()
             .flatten()
             .min()
     }
 
-    /// Takes what waits, at the beginning of its reading.
+    /// Takes what is due, at the beginning of its reading.
     pub(super) fn take(&mut self, now: Instant) -> Work {
-        self.everything |= self.aftermath.take_if(|at| *at <= now).is_some();
-        self.due = None;
-        self.active = Some(now);
+        let whole = self.whole.take_if(|at| *at <= now).is_some();
+        let aftermath = self.aftermath.take_if(|at| *at <= now).is_some();
+        self.named = None;
         let mut ids = std::mem::take(&mut self.ids);
         self.later.retain(|id, at| {
             let waits = *at > now;
@@ -104,11 +117,12 @@ impl Dirty {
             }
             waits
         });
-        if std::mem::take(&mut self.everything) {
-            Work::Everything
-        } else {
-            Work::Ids(ids)
+        if whole || aftermath {
+            self.whole = None;
+            self.active = Some(now);
+            return Work::Everything;
         }
+        Work::Ids(ids)
     }
 }
 
@@ -123,37 +137,62 @@ mod tests {
         ids.iter().map(|id| id.to_string()).collect()
     }
 
-    /// Notes ids at milliseconds and tells when they are due.
-    fn due(dirty: &mut Dirty, zero: Instant, at: u64) -> Option<u128> {
-        dirty.note(
-            Affected::Ids(ids(&["/a"])),
-            zero + Duration::from_millis(at),
-        );
+    fn at(zero: Instant, milliseconds: u64) -> Instant {
+        zero + Duration::from_millis(milliseconds)
+    }
+
+    /// Notes something at milliseconds and tells when the next reading is due.
+    fn due(dirty: &mut Dirty, zero: Instant, now: u64, affected: Affected) -> Option<u128> {
+        dirty.note(affected, at(zero, now));
         dirty.due().map(|due| due.duration_since(zero).as_millis())
     }
 
-    #[test]
-    fn the_first_event_is_due_at_once_and_the_next_after_a_quiet_moment() {
-        let zero = Instant::now();
-        let mut dirty = Dirty::new(QUIET, MOST);
-        assert_eq!(due(&mut dirty, zero, 0), Some(0));
-        assert_eq!(dirty.take(zero), Work::Ids(ids(&["/a"])));
-        assert_eq!(dirty.due(), None);
-        assert_eq!(due(&mut dirty, zero, 20), Some(120));
-        assert_eq!(due(&mut dirty, zero, 90), Some(190));
-        dirty.take(zero + Duration::from_millis(190));
-        assert_eq!(due(&mut dirty, zero, 400), Some(400), "calm again");
+    fn one() -> Affected {
+        Affected::Ids(ids(&["/a"]))
     }
 
     #[test]
-    fn a_storm_is_read_after_the_longest_wait() {
+    fn what_is_named_is_due_at_once_however_many_events_come() {
         let zero = Instant::now();
         let mut dirty = Dirty::new(QUIET, MOST);
-        due(&mut dirty, zero, 0);
+        for now in [0, 1, 20, 90] {
+            assert_eq!(due(&mut dirty, zero, now, one()), Some(now.into()));
+            assert_eq!(dirty.take(at(zero, now)), Work::Ids(ids(&["/a"])));
+            assert_eq!(dirty.due(), None);
+        }
+        // Behind a reading that is under way they gather, and are overdue when it ends.
+        dirty.note(one(), at(zero, 100));
+        dirty.note(Affected::Ids(ids(&["/b"])), at(zero, 130));
+        assert_eq!(dirty.due(), Some(at(zero, 100)));
+        assert_eq!(dirty.take(at(zero, 150)), Work::Ids(ids(&["/a", "/b"])));
+    }
+
+    #[test]
+    fn the_whole_list_is_due_at_once_and_the_next_after_a_quiet_moment() {
+        let zero = Instant::now();
+        let mut dirty = Dirty::new(QUIET, MOST);
+        let whole = || Affected::Everything;
+        assert_eq!(due(&mut dirty, zero, 0, whole()), Some(0));
+        assert_eq!(dirty.take(zero), Work::Everything);
+        assert_eq!(dirty.due(), None);
+        assert_eq!(due(&mut dirty, zero, 20, whole()), Some(120));
+        // What is named meanwhile does not wait for it, nor does it hurry the list.
+        assert_eq!(due(&mut dirty, zero, 30, one()), Some(30));
+        assert_eq!(dirty.take(at(zero, 30)), Work::Ids(ids(&["/a"])));
+        assert_eq!(due(&mut dirty, zero, 90, whole()), Some(190));
+        assert_eq!(dirty.take(at(zero, 190)), Work::Everything);
+        assert_eq!(due(&mut dirty, zero, 400, whole()), Some(400), "calm again");
+    }
+
+    #[test]
+    fn a_storm_of_lists_is_read_after_the_longest_wait() {
+        let zero = Instant::now();
+        let mut dirty = Dirty::new(QUIET, MOST);
+        due(&mut dirty, zero, 0, Affected::Everything);
         dirty.take(zero);
         let last = (10..=1000)
             .step_by(10)
-            .map(|at| due(&mut dirty, zero, at))
+            .map(|now| due(&mut dirty, zero, now, Affected::Everything))
             .last();
         assert_eq!(last, Some(Some(1010)));
     }
@@ -170,7 +209,7 @@ mod tests {
         let now = Instant::now();
         for affected in [Affected::Everything, Affected::Ids(ids(&["/"]))] {
             let mut dirty = Dirty::new(QUIET, MOST);
-            due(&mut dirty, now, 0);
+            dirty.note(one(), now);
             dirty.note(affected, now);
             assert_eq!(dirty.take(now), Work::Everything);
             assert_eq!(dirty.take(now), Work::Ids(ids(&[])));
@@ -184,7 +223,7 @@ mod tests {
         let mut dirty = Dirty::new(QUIET, MOST);
         dirty.note_later("/b".into(), zero + Duration::from_secs(10));
         dirty.note_later("/b".into(), later);
-        due(&mut dirty, zero, 0);
+        dirty.note(one(), zero);
         assert_eq!(dirty.take(zero), Work::Ids(ids(&["/a"])));
         assert_eq!(dirty.due(), Some(later));
         assert_eq!(dirty.take(later), Work::Ids(ids(&["/b"])));
