@@ -136,7 +136,10 @@ impl xds::Proxies for Fleet {
     }
 
     fn rejected(&self, rejection: Rejection) {
-        rejection::log(&rejection, |kind, name| self.origins(kind, name));
+        // Naming its objects waits for publications; the thread that serves streams must not.
+        let fleet = self.clone();
+        let log = move || rejection::log(&rejection, |kind, name| fleet.origins(kind, name));
+        tokio::task::spawn_blocking(log);
     }
 }
 

@@ -16,6 +16,9 @@ use tracing::{debug, error, info, warn};
 
 use crate::fleet::Fleet;
 
+/// The codes of what sources find.
+const OF_SOURCES: &str = "PH01";
+
 /// Owns the index.
 pub(crate) struct Publisher {
     pub(crate) index: Index,
@@ -74,12 +77,7 @@ impl Publisher {
 
     fn log_news(&mut self, found: &Arc<[Diagnostic]>) {
         let known = std::mem::replace(&mut self.known, found.clone());
-        for finding in found
-            .iter()
-            .filter(|finding| known.binary_search(finding).is_err())
-        {
-            log(finding);
-        }
+        news(&known, found).for_each(log);
     }
 
     /// Publishes what has been taken in since that time.
@@ -120,6 +118,15 @@ fn log_publication(world: &World, changes: &ChangeSet) {
     } else {
         debug!(generation, endpoints, "published");
     }
+}
+
+/// What was not there before. What a source cannot read it logs itself, be there a World or not.
+fn news<'a>(
+    known: &'a [Diagnostic],
+    found: &'a [Diagnostic],
+) -> impl Iterator<Item = &'a Diagnostic> {
+    let new = found.iter().filter(|f| known.binary_search(f).is_err());
+    new.filter(|finding| !finding.code.starts_with(OF_SOURCES))
 }
 
 /// A finding is logged when it appears; `/debug/diagnosticsz` has all that hold.
@@ -190,6 +197,26 @@ mod tests {
 
     fn after(due: Option<Due>, config: bool, now: Instant) -> Due {
         Due::after(due, config, now, QUIET, LONGEST)
+    }
+
+    #[test]
+    fn a_finding_is_logged_once_and_by_one() {
+        let finding = |code: &'static str| Diagnostic {
+            code,
+            severity: Severity::Warning,
+            object: None,
+            field: String::new(),
+            location: None,
+            why: String::new(),
+            effect: String::new(),
+            remedy: String::new(),
+        };
+        let found = ["PH0101", "PH0334", "PH0336"].map(finding);
+        let codes = |known: &[Diagnostic]| -> Vec<&str> {
+            news(known, &found).map(|finding| finding.code).collect()
+        };
+        assert_eq!(codes(&[]), ["PH0334", "PH0336"]);
+        assert_eq!(codes(&found[1..2]), ["PH0336"]);
     }
 
     #[test]

@@ -149,10 +149,12 @@ impl Memory {
 
     fn log(&self, failure: &Failure, wait: std::time::Duration) {
         let (source, retry) = (self.report.source(), tracing::field::debug(wait));
+        // A stream that ends asks nothing of anybody.
+        let remedy = Some(failure.remedy()).filter(|remedy| !remedy.is_empty());
         if self.report.failed(&failure.text()) {
             tracing::warn!(
                 %source,
-                remedy = failure.remedy(),
+                remedy,
                 retry,
                 "Marathon is away; what it said stays in force: {failure}"
             );
