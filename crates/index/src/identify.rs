@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use model::tls::{FilePath, IdentityFiles, InvalidTls, KeyPair};
-use model::{Capture, Instance, Labels, Mesh, Proxy, ProxyIdentity, Role, World};
+use model::{Capture, ChangeSet, Instance, Labels, Mesh, Proxy, ProxyIdentity, Role, World};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -89,6 +89,22 @@ pub fn identify(world: &World, claim: &Claim<'_>, peer: IpAddr) -> Result<Proxy,
             server: files(claim.metadata, SERVER_FILES)?,
         },
     })
+}
+
+/// Whether instances that changed can make a node another proxy than it was, in a mesh that stays
+/// as it is. Nearly every node has the id of its instance, and then no other instance matters.
+pub fn may_differ(proxy: &Proxy, claim: &Claim<'_>, changes: &ChangeSet) -> bool {
+    let (Some(instance), Ok(node)) = (&proxy.instance, Node::parse(claim.node_id)) else {
+        return !changes.instances.is_empty();
+    };
+    let task = claim.metadata.get("MESOS_TASK_ID").and_then(Value::as_str);
+    let ids = [Some(node.id), task].into_iter().flatten();
+    let mut ids = ids.flat_map(|id| [id, crate::instance_id(id)]);
+    let by_id = ids.clone().any(|id| *id == *instance.id.as_str());
+    match by_id && instance.agent.is_some() {
+        true => ids.any(|id| changes.instances.contains(id)),
+        false => !changes.instances.is_empty(),
+    }
 }
 
 struct Node<'a> {

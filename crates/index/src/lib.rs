@@ -42,7 +42,7 @@ use ruling::Ruling;
 use workloads::Workloads;
 
 pub use config::validate;
-pub use identify::{Claim, Unidentified, identify};
+pub use identify::{Claim, Unidentified, identify, may_differ};
 pub use mesh::mesh;
 
 /// The namespace of everything that Marathon runs.

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use model::{Capture, Labels, Proxy, Role, World};
+use model::{Capture, ChangeSet, Labels, Proxy, Role, World};
 use serde_json::{Value, json};
 
 use super::fixtures::*;
-use crate::{Claim, Unidentified, identify};
+use crate::{Claim, Unidentified, identify, may_differ};
 
 const REMOTE: &str = "192.0.2.1";
 
@@ -206,5 +206,33 @@ fn a_malformed_node_id_is_refused_with_the_expected_form() {
             .unwrap_err()
             .to_string();
         assert!(error.contains(part), "{node_id:?}: {error}");
+    }
+}
+
+#[test]
+fn only_its_own_instance_can_make_a_known_node_another() {
+    let world = world_of(vec![reviews(2)], vec![]);
+    let (own, other) = (id("reviews", 1), id("reviews", 2));
+    let changed = |ids: &[&str]| ChangeSet {
+        instances: ids.iter().map(|id| (*id).into()).collect(),
+        ..ChangeSet::default()
+    };
+    let metadata = serde_json::Map::new();
+    for (claimed, changed, differs) in [
+        (own.clone(), changed(&[&other]), false),
+        (own.clone(), changed(&[&other, &own]), true),
+        (format!("{own}.proxy.1"), changed(&[&own]), true),
+        (format!("{own}.proxy.1"), changed(&[&other]), false),
+        // It may get an instance by its address.
+        ("unknown".to_owned(), changed(&[&other]), true),
+        ("unknown".to_owned(), changed(&[]), false),
+    ] {
+        let node_id = node(&claimed);
+        let proxy = identified(&world, &node_id, json!({}), REMOTE).unwrap();
+        let claim = Claim {
+            node_id: &node_id,
+            metadata: &metadata,
+        };
+        assert_eq!(may_differ(&proxy, &claim, &changed), differs, "{claimed}");
     }
 }

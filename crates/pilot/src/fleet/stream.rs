@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use envoy::{Plan, SetKey};
-use index::{Claim, Unidentified};
+use index::{Claim, Unidentified, may_differ};
 use model::{ChangeSet, Diagnostic, Proxy, World};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -110,16 +110,14 @@ impl Served {
         changes: &ChangeSet,
     ) -> bool {
         // Who a proxy is depends on instances alone; its node id does not change.
-        let moved = !changes.instances.is_empty() || changes.mesh;
-        let proxy = match moved {
-            true => {
-                identify(world, &stream.node, stream.peer).unwrap_or_else(|_| self.proxy.clone())
-            }
-            false => self.proxy.clone(),
-        };
-        if proxy == self.proxy && !engine.affects(changes, &proxy) {
+        let moved = changes.mesh || may_differ(&self.proxy, &claim(&stream.node), changes);
+        let now = || identify(world, &stream.node, stream.peer).ok();
+        let now = moved.then(now).flatten();
+        let other = now.filter(|proxy| *proxy != self.proxy);
+        if other.is_none() && !engine.affects(changes, &self.proxy) {
             return false;
         }
+        let proxy = other.unwrap_or_else(|| self.proxy.clone());
         // Join before leave: what both plans share stays compiled.
         let before = std::mem::replace(self, Served::new(proxy, engine));
         engine.leave(&before.plan);
@@ -128,9 +126,12 @@ impl Served {
 }
 
 fn identify(world: &World, node: &Node, peer: SocketAddr) -> Result<Proxy, Unidentified> {
-    let claim = Claim {
+    index::identify(world, &claim(node), peer.ip())
+}
+
+fn claim(node: &Node) -> Claim<'_> {
+    Claim {
         node_id: &node.id,
         metadata: &node.metadata,
-    };
-    index::identify(world, &claim, peer.ip())
+    }
 }
