@@ -49,6 +49,7 @@ bench:
 	cargo build --release --bin pilothouse
 	cargo bench -p benches -- $(if $(QUICK),--quick)
 	cargo run --release -p benches --bin push -- $(if $(QUICK),--quick)
+	cargo run --release -p benches --bin marathon -- $(if $(QUICK),--changes 100 --lists 5)
 
 lint:
 	cargo fmt --all --check

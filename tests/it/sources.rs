@@ -9,5 +9,7 @@ mod live;
 mod notes;
 mod pages;
 mod random;
+mod shapes;
 mod source;
 mod sync;
+mod tls;

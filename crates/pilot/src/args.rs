@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 pub(crate) use self::kube::KubeArgs;
-pub(crate) use self::marathon::MarathonArgs;
+pub(crate) use self::marathon::{MarathonArgs, OptionKey};
 use self::naming::NamingArgs;
 
 /// Serves xDS to Envoy from Marathon and Istio configuration.

@@ -65,6 +65,12 @@ pub enum ConfigError {
         "--marathonUser needs --marathonPassword or --marathonPasswordFile, and they need the user"
     )]
     HalfCredentials,
+    #[error(
+        "--marathonOption {0}: no Marathon has that name; --mesosMaster makes the one called marathon"
+    )]
+    NoSuchMarathon(String),
+    #[error("--marathonOption {0}: certFile and keyFile go together")]
+    HalfIdentity(String),
     #[error("{0} both tell who we are to Marathon: give one of them")]
     TwoCredentials(String),
     #[error(

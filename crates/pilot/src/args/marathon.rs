@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(rename_all = "camelCase")]
@@ -22,6 +22,12 @@ pub struct MarathonArgs {
     /// several Marathons; one that is away does not concern the others.
     #[arg(long = "marathon", value_name = "NAME=URL,…")]
     pub named: Vec<NamedMarathon>,
+
+    /// Something that holds for one Marathon alone: mom.tokenFile=/run/secrets/mom. The keys are
+    /// user, passwordFile, tokenFile, credential, caFile, certFile and keyFile, and mean what the
+    /// flags mean that begin with --marathon. Who has credentials of its own is not shown the others.
+    #[arg(long, alias = "marathon-option", value_name = "NAME.KEY=VALUE")]
+    pub marathon_option: Vec<MarathonOption>,
 
     /// User for Marathon's basic authentication.
     #[arg(
@@ -84,6 +90,26 @@ pub struct NamedMarathon {
     pub urls: Vec<String>,
 }
 
+/// `name.key=value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarathonOption {
+    pub name: String,
+    pub key: OptionKey,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "camelCase")]
+pub enum OptionKey {
+    User,
+    PasswordFile,
+    TokenFile,
+    Credential,
+    CaFile,
+    CertFile,
+    KeyFile,
+}
+
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
@@ -108,6 +134,32 @@ impl FromStr for NamedMarathon {
             false => Ok(NamedMarathon {
                 name: name.to_owned(),
                 urls,
+            }),
+        }
+    }
+}
+
+// === impl MarathonOption ===
+
+impl FromStr for MarathonOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<MarathonOption, String> {
+        let form = || "write it like mom.tokenFile=/run/secrets/mom".to_owned();
+        let (place, value) = text.split_once('=').ok_or_else(form)?;
+        // Names of Marathons may have dots, keys have none.
+        let (name, key) = place.rsplit_once('.').ok_or_else(form)?;
+        let key = OptionKey::from_str(key, false).map_err(|_| {
+            let keys = OptionKey::value_variants().iter();
+            let keys = keys.filter_map(|key| Some(key.to_possible_value()?.get_name().to_owned()));
+            format!("{key} is none of {}", keys.collect::<Vec<_>>().join(", "))
+        })?;
+        match name.is_empty() || value.is_empty() {
+            true => Err(form()),
+            false => Ok(MarathonOption {
+                name: name.to_owned(),
+                key,
+                value: value.to_owned(),
             }),
         }
     }

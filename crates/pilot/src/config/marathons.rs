@@ -7,7 +7,7 @@ use watch::marathon::{self, Credentials, Tls};
 
 use super::{ConfigError, parse_url};
 use crate::Args;
-use crate::args::MarathonArgs;
+use crate::args::{MarathonArgs, OptionKey};
 
 /// The name of the source that --mesosMaster makes.
 const DEFAULT: &str = "marathon";
@@ -33,8 +33,8 @@ impl NamedOptions {
     }
 }
 
-/// All Marathons of the flags. Credentials and certificates are the same for each; user and
-/// password may also stand in a URL.
+/// All Marathons of the flags. Credentials and certificates are the same for each that has none of
+/// its own; user and password may also stand in a URL.
 pub(super) fn read(args: &Args) -> Result<Vec<NamedOptions>, ConfigError> {
     let flags = &args.marathon;
     let mut marathons = Vec::new();
@@ -60,8 +60,45 @@ pub(super) fn read(args: &Args) -> Result<Vec<NamedOptions>, ConfigError> {
     for marathon in &mut marathons {
         marathon.options.credentials.clone_from(&credentials);
         marathon.options.tls.clone_from(&tls);
+        personalise(marathon, flags)?;
     }
-    Ok(marathons)
+    let mut options = flags.marathon_option.iter();
+    match options.find(|option| !marathons.iter().any(|m| m.name == option.name)) {
+        Some(stray) => Err(ConfigError::NoSuchMarathon(stray.name.clone())),
+        None => Ok(marathons),
+    }
+}
+
+/// Puts what holds for one Marathon alone in the place of what holds for all.
+fn personalise(marathon: &mut NamedOptions, flags: &MarathonArgs) -> Result<(), ConfigError> {
+    let mut own = MarathonArgs::default();
+    let options = flags.marathon_option.iter();
+    for option in options.filter(|option| option.name == marathon.name) {
+        let file = || Some(option.value.clone().into());
+        match option.key {
+            OptionKey::User => own.marathon_user = Some(option.value.clone()),
+            OptionKey::PasswordFile => own.marathon_password_file = file(),
+            OptionKey::TokenFile => own.marathon_token_file = file(),
+            OptionKey::Credential => own.marathon_credential = file(),
+            OptionKey::CaFile => own.marathon_ca_file = file(),
+            OptionKey::CertFile => own.marathon_cert_file = file(),
+            OptionKey::KeyFile => own.marathon_key_file = file(),
+        }
+    }
+    if own.marathon_cert_file.is_some() != own.marathon_key_file.is_some() {
+        return Err(ConfigError::HalfIdentity(marathon.name.clone()));
+    }
+    if let Some(credentials) = credentials(&own)? {
+        marathon.options.credentials = Some(credentials);
+    }
+    let tls = tls(&own);
+    if tls.authorities.is_some() {
+        marathon.options.tls.authorities = tls.authorities;
+    }
+    if tls.identity.is_some() {
+        marathon.options.tls.identity = tls.identity;
+    }
+    Ok(())
 }
 
 fn urls(flag: &str, texts: &[String]) -> Result<Vec<Url>, ConfigError> {
@@ -192,6 +229,43 @@ mod tests {
                 matches!(of(two), Err(ConfigError::TwoCredentials(_))),
                 "{two}"
             );
+        }
+    }
+
+    #[test]
+    fn a_marathon_may_have_credentials_and_certificates_of_its_own() {
+        let line = "--mesosMaster https://m --marathon mom.two=https://a --marathonTokenFile /all \
+            --marathonCaFile /ca --marathonOption mom.two.user=u \
+            --marathonOption mom.two.passwordFile=/p --marathonOption mom.two.caFile=/own \
+            --marathonOption marathon.certFile=/c --marathonOption marathon.keyFile=/k";
+        let found = marathons(line).unwrap();
+        let (all, own) = (&found[0].options, &found[1].options);
+        assert_eq!(all.credentials, Some(Credentials::TokenFile("/all".into())));
+        let file = Credentials::PasswordFile {
+            user: "u".into(),
+            file: "/p".into(),
+        };
+        assert_eq!(own.credentials, Some(file));
+        assert_eq!(all.tls.authorities, Some("/ca".into()));
+        assert_eq!(all.tls.identity, Some(("/c".into(), "/k".into())));
+        assert_eq!(own.tls.authorities, Some("/own".into()));
+        assert_eq!(own.tls.identity, None);
+        let of =
+            |option: &str| marathons(&format!("--mesosMaster http://m --marathonOption {option}"));
+        assert!(
+            matches!(of("mom.user=u"), Err(ConfigError::NoSuchMarathon(name)) if name == "mom")
+        );
+        assert!(matches!(
+            of("marathon.user=u"),
+            Err(ConfigError::HalfCredentials)
+        ));
+        assert!(matches!(
+            of("marathon.keyFile=/k"),
+            Err(ConfigError::HalfIdentity(_))
+        ));
+        for wrong in ["mom", "mom=u", "mom.colour=red", ".user=u", "mom.user="] {
+            let parsed = Args::try_parse_from(["discovery", "--marathonOption", wrong]);
+            assert!(parsed.is_err(), "{wrong}");
         }
     }
 
