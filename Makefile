@@ -5,6 +5,7 @@
 #   make test            every test, with real Envoys, etcd, kube-apiserver and kubectl
 #   make kube            etcd, kubectl and a kube-apiserver for the tests
 #   make bench           the benches (QUICK=1: briefly)
+#   make bench-kube      the Kubernetes benches, on real parts (root)
 #   make lint            formatting and clippy
 #   make rig             a small DC/OS cluster of network namespaces (root); Ctrl-C ends it
 #   make rig-down        removes every trace of it
@@ -16,7 +17,7 @@ ENVOY_FILE := $(CACHE)/envoy-$(ENVOY_VERSION)/envoy
 ENVOY      ?= $(ENVOY_FILE)
 export ENVOY
 
-.PHONY: demo test bench lint envoy kube build clean rig rig-down rig-tools
+.PHONY: demo test bench bench-kube lint envoy kube build clean rig rig-down rig-tools
 
 demo: build $(ENVOY)
 	cargo run --quiet --bin pilothouse -- demo $(if $(CHECK),--check)
@@ -50,6 +51,11 @@ bench:
 	cargo bench -p benches -- $(if $(QUICK),--quick)
 	cargo run --release -p benches --bin push -- $(if $(QUICK),--quick)
 	cargo run --release -p benches --bin marathon -- $(if $(QUICK),--changes 100 --lists 5)
+
+# From kubectl to seven Envoys, and thousands of objects beside a reflector of kube-rs; needs root.
+bench-kube: $(ENVOY) kube rig-tools
+	cargo build --release --bin pilothouse
+	cargo run --release -p benches --features reflector --bin kube -- $(if $(QUICK),--quick)
 
 lint:
 	cargo fmt --all --check

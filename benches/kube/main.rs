@@ -49,6 +49,10 @@ struct Args {
     #[arg(long, value_name = "N")]
     objects: Option<usize>,
 
+    /// A build of this program with the feature `reflector`; by default this one.
+    #[arg(long, value_name = "FILE")]
+    measure: Option<PathBuf>,
+
     /// Reflects the virtual services of an apiserver, and nothing else.
     #[arg(long, hide = true)]
     reflector: Option<PathBuf>,
@@ -95,9 +99,16 @@ fn bench(args: &Args) -> Result<()> {
     if has(Case::Many) {
         let objects = of(args.objects, 5000, 500);
         let rounds = if args.quick { 1 } else { 3 };
-        runtime.block_on(on_a_rig(&own, async |rig| {
-            many::run(rig, objects, rounds, &mut report).await
-        }))?;
+        let measure = match &args.measure {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?,
+        };
+        let many = many::Many {
+            objects,
+            rounds,
+            measure,
+        };
+        runtime.block_on(on_a_rig(&own, async |rig| many.run(rig, &mut report).await))?;
     }
     Ok(())
 }

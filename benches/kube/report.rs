@@ -25,7 +25,7 @@ pub(crate) struct Row {
     /// What is compared with the last run.
     pub(crate) figure: &'static str,
     pub(crate) value: f64,
-    /// All that was measured; a repeated name is in the order of the names before.
+    /// All that was measured, by name.
     pub(crate) columns: Vec<(&'static str, Value)>,
 }
 
@@ -63,7 +63,7 @@ impl Report {
         );
         println!("\n{key}");
         for (name, value) in &row.columns {
-            println!("  {name:<28} {}", percentiles(value));
+            println!("  {name:<30} {}", percentiles(value));
         }
         let last = self
             .previous

@@ -7,6 +7,7 @@ mod failover; // Marathon's leader goes, and tasks change meanwhile
 mod faults; // parts are killed, stopped, away; traffic goes on
 mod guide; // docs/guide, word for word
 mod own; // definitions of an operator: images and commands
+mod refusal; // Envoys refuse what an object makes of their configuration
 mod stage; // Bookinfo under load, and what can be seen of it
 mod store; // etcd is silent, or has forgotten
 

@@ -6,6 +6,7 @@
 mod answers; // Events, conditions, the Lease, definitions
 mod apiserver; // the programs
 mod cut; // a connection that can be cut
+mod describe; // what the owner of a wrong object is told
 mod follow; // what kubectl does arrives
 mod outage; // the apiserver or its etcd is away
 mod part; // one program that ends with the test

@@ -3,6 +3,7 @@
 //! Objects about which there is nothing to tell get none, so that a mesh of thousands of good
 //! objects costs no writes; an object that had one gets it true again when it is healed.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use http::Method;
@@ -29,9 +30,12 @@ pub(crate) struct Verdict {
 // === impl Verdict ===
 
 impl Verdict {
-    /// From all findings of one object; the worst leads.
+    /// From all findings of one object. The worst leads, and of equals the one that points deepest
+    /// into the object: what is said of the whole mostly follows from a part.
     pub(crate) fn of(findings: &[&Diagnostic]) -> Verdict {
-        let Some(worst) = findings.iter().min_by_key(|f| (f.severity, f.code)) else {
+        let depth = |f: &Diagnostic| f.field.matches(['.', '[']).count();
+        let rank = |f: &&&Diagnostic| (f.severity, Reverse(depth(f)), f.code);
+        let Some(worst) = findings.iter().min_by_key(rank) else {
             return Verdict {
                 status: "True",
                 reason: IN_FORCE.into(),
@@ -128,6 +132,11 @@ mod tests {
             "{verdict:?}"
         );
         assert_eq!(Verdict::of(&[&warning]).status, "True");
+        let follows = Diagnostic {
+            field: "spec".into(),
+            ..finding("PH0304", "a", "nothing is left")
+        };
+        assert_eq!(Verdict::of(&[&follows, &error]).reason, "PH0306");
         assert_eq!(Verdict::of(&[]).reason, IN_FORCE);
     }
 

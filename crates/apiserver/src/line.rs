@@ -5,13 +5,25 @@ use model::{Diagnostic, Severity};
 /// The apiserver takes no more in the note of an Event.
 const LONGEST: usize = 1024;
 
+/// Another object has precedence, for the whole of an object or for a part.
+const CONFLICTS: [&str; 10] = [
+    "PH0331", "PH0332", "PH0333", "PH0360", "PH0402", "PH0403", "PH0610", "PH0709", "PH0724",
+    "PH0808",
+];
+
+/// What an object refers to is not there: a host, a subset, a gateway, an instance with its labels.
+const MISSING: [&str; 10] = [
+    "PH0334", "PH0335", "PH0336", "PH0337", "PH0364", "PH0365", "PH0390", "PH0611", "PH0710",
+    "PH0725",
+];
+
 /// A word for what became of the object; the reason of its Event.
 pub(crate) fn reason(finding: &Diagnostic) -> &'static str {
     match (finding.code, finding.severity) {
         ("PH0501", _) => "RejectedByEnvoy",
-        // Two objects define a subset, an object or the routes of a host.
-        ("PH0331" | "PH0332" | "PH0333", _) => "Conflict",
+        (code, _) if CONFLICTS.contains(&code) => "Conflict",
         (_, Severity::Error) => "Refused",
+        (code, Severity::Warning) if MISSING.contains(&code) => "Missing",
         (_, Severity::Warning) => "Ignored",
     }
 }
@@ -71,6 +83,22 @@ pub(crate) mod tests {
             "PH0306 spec.http[0]: no action; the object is not in force; correct it"
         );
         assert_eq!(reason(&finding), "Refused");
+    }
+
+    #[test]
+    fn a_warning_says_what_kind_of_trouble_it_is() {
+        let warning = |code| Diagnostic {
+            severity: Severity::Warning,
+            ..finding(code, "reviews", "x")
+        };
+        for (code, is) in [
+            ("PH0333", "Conflict"),
+            ("PH0334", "Missing"),
+            ("PH0302", "Ignored"),
+            ("PH0501", "RejectedByEnvoy"),
+        ] {
+            assert_eq!(reason(&warning(code)), is, "{code}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use demo::bookinfo::{App, PORT, Service, Timeouts, Upstream};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::layout::{DOMAIN, Layout};
 use crate::{Options, Rig, Store, remove, shell};
@@ -96,7 +97,11 @@ async fn up(index: u8, store: Store) -> Result<()> {
         shell::file(layout).display(),
         layout.directory().display(),
     );
-    tokio::signal::ctrl_c().await?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
     Ok(rig.stop().await?)
 }
 

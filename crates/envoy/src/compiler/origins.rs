@@ -1,24 +1,71 @@
 //! Which objects a resource came from.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
+use model::envoy_filter::{Context, Patch, Target};
 use model::route::GatewayRef;
-use model::{Gateway, Hostname, ObjectRef, Security};
+use model::{EnvoyFilter, Gateway, Hostname, ObjectRef, Security};
 
 use crate::registry::Registry;
 use crate::tls::Secrets;
 use crate::{Kind, names};
 
 /// Told by the name alone, for whoever asks knows no more: Envoy's rejections name resources. Where
-/// a name stands for different things in different proxies, the objects of all are given. Sorted.
+/// a name stands for different things in different proxies, the objects of all are given, the likeliest first.
 pub(super) fn origins(registry: &Registry, kind: Kind, name: &str) -> Vec<ObjectRef> {
+    let mut objects = of_filters(registry, kind, name);
     let found: BTreeSet<ObjectRef> = match kind {
         Kind::Cluster | Kind::Endpoint => of_cluster(registry, name).into_iter().collect(),
         Kind::Listener => of_listener(registry, name),
         Kind::Route => of_routes(registry, name),
         Kind::Secret => of_secret(registry, name),
     };
-    found.into_iter().collect()
+    objects.extend(found);
+    objects
+}
+
+/// The objects of kind EnvoyFilter that may have changed it. They come first: what they say is
+/// Envoy's own configuration, and is the most likely to be refused.
+fn of_filters(registry: &Registry, kind: Kind, name: &str) -> Vec<ObjectRef> {
+    let world = &registry.world;
+    // A sidecar's listener for one of its ports bears the address of the instance.
+    let address = name.split('_').next().and_then(|ip| ip.parse().ok());
+    let owned = address.filter(|ip: &IpAddr| kind == Kind::Listener && !ip.is_unspecified());
+    let root = &world.mesh.root_namespace;
+    let selected = |filter: &EnvoyFilter| match owned {
+        None => true,
+        Some(ip) => world.instances.values().any(|instance| {
+            instance.address == Some(ip)
+                && filter.selects(root, &instance.namespace, &instance.labels)
+        }),
+    };
+    let inbound = owned.is_some() || name == names::VIRTUAL_INBOUND;
+    let changing = world.envoy_filters.iter().filter(|filter| {
+        let mut patches = filter.patches.iter();
+        patches.any(|patch| may_change(patch, kind, name, inbound)) && selected(filter)
+    });
+    changing.map(|filter| filter.object.clone()).collect()
+}
+
+fn may_change(patch: &Patch, kind: Kind, name: &str, inbound: bool) -> bool {
+    let (kind_of_target, wanted) = match patch.target {
+        Target::Listener
+        | Target::FilterChain
+        | Target::ListenerFilter
+        | Target::NetworkFilter
+        | Target::HttpFilter => (Kind::Listener, &patch.listener.name),
+        Target::RouteConfiguration | Target::VirtualHost | Target::HttpRoute => {
+            (Kind::Route, &patch.routes.name)
+        }
+        Target::Cluster => (Kind::Cluster, &patch.cluster.name),
+    };
+    let in_context = match patch.context {
+        Context::Any => true,
+        Context::SidecarInbound => kind != Kind::Listener || inbound,
+        Context::SidecarOutbound | Context::Gateway => !inbound,
+    };
+    kind_of_target == kind && in_context && wanted.as_deref().is_none_or(|it| it == name)
 }
 
 fn of_cluster(registry: &Registry, name: &str) -> Option<ObjectRef> {

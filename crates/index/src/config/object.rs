@@ -185,6 +185,19 @@ fn demanded(authentication: Option<Authentication>) -> Option<Item> {
     Some(Item::Authentication(Arc::new(authentication?)))
 }
 
+/// What to do about a value that cannot be read, from what serde says of it.
+fn remedy(why: &str) -> &'static str {
+    if why.contains("integer") && why.contains("expected a string") {
+        "put the value into quotes; a duration also needs its unit, such as \"5s\""
+    } else if why.contains("string") && why.contains("expected u") {
+        "write a number, without quotes"
+    } else if why.contains("expected u16") || why.contains("expected u32") {
+        "write a number in the range of the field; ports end at 65535"
+    } else {
+        "correct the field; the schema is that of Istio's kind"
+    }
+}
+
 fn spec<T: serde::de::DeserializeOwned>(object: &Object, report: &mut Report) -> Option<T> {
     match decode(&object.spec) {
         Ok(Decoded { spec, ignored }) => {
@@ -200,12 +213,8 @@ fn spec<T: serde::de::DeserializeOwned>(object: &Object, report: &mut Report) ->
             Some(spec)
         }
         Err(error) => {
-            report.refuse(
-                codes::UNREADABLE,
-                error.field,
-                error.why,
-                "correct the field; the schema is that of Istio's kind",
-            );
+            let remedy = remedy(&error.why);
+            report.refuse(codes::UNREADABLE, error.field, error.why, remedy);
             None
         }
     }

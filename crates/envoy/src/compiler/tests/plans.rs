@@ -301,3 +301,37 @@ fn a_resource_leads_back_to_its_objects() {
     assert_eq!(origins(Kind::Listener, "virtualInbound"), [""; 0]);
     assert_eq!(origins(Kind::Route, "nonsense"), [""; 0]);
 }
+
+#[test]
+fn a_patched_resource_leads_back_to_the_filters_that_may_have_changed_it() {
+    use crate::fixtures::extensions::{envoy_filter, patch};
+    use model::envoy_filter::{Context, Operation, Patch, Target};
+    let on = |name: &str, target, context| {
+        let patch = Patch {
+            context,
+            ..patch(target, Operation::Remove, serde_json::Value::Null)
+        };
+        envoy_filter(name, vec![patch])
+    };
+    let mut draft = bookinfo();
+    draft.envoy_filters = vec![
+        on("inbound", Target::HttpFilter, Context::SidecarInbound),
+        on("clusters", Target::Cluster, Context::Any),
+        model::EnvoyFilter {
+            selector: version("v9"),
+            ..on("other", Target::HttpFilter, Context::SidecarInbound)
+        },
+    ];
+    let fleet = Fleet::of(draft.world(), &[web()]);
+    let names = |kind, name: &str| -> Vec<String> {
+        let found = fleet.compiler.origins(kind, name);
+        found.iter().map(|object| object.name.to_string()).collect()
+    };
+    assert_eq!(
+        names(Kind::Listener, "virtualInbound"),
+        ["inbound", "other"]
+    );
+    assert_eq!(names(Kind::Listener, "virtualOutbound"), [""; 0]);
+    assert_eq!(names(Kind::Cluster, "inbound|9080||"), ["clusters"]);
+    assert_eq!(names(Kind::Route, "9080"), [""; 0]);
+}
