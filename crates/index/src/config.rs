@@ -24,10 +24,12 @@ mod without;
 mod workload_entry;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use api::event::{Event, SourceId};
 use api::istio::{Object, ObjectKey};
+use jiff::Timestamp;
 use model::{Diagnostic, Location, Mesh, ObjectRef};
 
 use crate::lists::{Lists, Step};
@@ -55,10 +57,14 @@ pub(crate) struct Config {
 /// Precedence of sources: as in the settings, then those that are not there, by name.
 type Rank = (usize, SourceId);
 
-/// One object as one source tells it.
+/// One object as one source tells it. What it says is kept as a digest: as JSON it is many times as
+/// large as what it became.
 #[derive(Debug)]
 struct Entry {
-    object: Object,
+    key: ObjectKey,
+    created: Option<Timestamp>,
+    location: Option<api::istio::Location>,
+    digest: u64,
     /// The last good version.
     good: Option<Item>,
     diagnostics: Vec<Diagnostic>,
@@ -121,11 +127,13 @@ impl Config {
             .entry(object.key.clone())
             .or_default();
         let old = by_rank.remove(&rank);
-        if old.as_ref().is_none_or(|old| old.object != object) {
+        let digest = digest(&object);
+        let is_same = old.as_ref().is_some_and(|old| old.is(&object, digest));
+        if !is_same {
             self.dirty.insert(object.key.clone());
         }
         let entry = match old {
-            Some(old) if old.object == object => old,
+            Some(old) if is_same => old,
             old => {
                 let last_good = old.and_then(|old| old.good);
                 let read = object::read(&object, &self.mesh, last_good.is_some());
@@ -135,7 +143,10 @@ impl Config {
                         false => object::reuse(read.item, last_good),
                     },
                     diagnostics: read.diagnostics,
-                    object,
+                    key: object.key,
+                    created: object.created,
+                    location: object.location,
+                    digest,
                 }
             }
         };
@@ -164,25 +175,38 @@ impl Config {
 // === impl Entry ===
 
 impl Entry {
+    /// Whether it was read from an equal object.
+    fn is(&self, object: &Object, digest: u64) -> bool {
+        (self.digest, self.created, &self.location) == (digest, object.created, &object.location)
+    }
+
     fn in_force(&self) -> Option<InForce> {
         Some(InForce {
             place: self.place(),
             item: self.good.clone()?,
-            location: self.object.location.as_ref().map(place),
+            location: self.location.as_ref().map(place),
         })
     }
 
     /// Istio's order: age, then name, then namespace.
     fn place(&self) -> Place {
-        let key = &self.object.key;
+        let key = &self.key;
         Place {
-            undated: self.object.created.is_none(),
-            created: self.object.created,
+            undated: self.created.is_none(),
+            created: self.created,
             name: key.name.clone(),
             namespace: key.namespace.clone(),
             kind: key.kind,
         }
     }
+}
+
+/// Of all that conversions read, but for what [`Entry`] keeps beside it.
+fn digest(object: &Object) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let content = (&object.api_version, &object.labels, &object.annotations);
+    (content, &object.spec).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Of the version that is in force, and of those beside it.
@@ -197,8 +221,8 @@ fn found(by_rank: &BTreeMap<Rank, Entry>) -> Vec<Diagnostic> {
 }
 
 fn twice(entry: &Entry, rank: &Rank, winner: &Rank) -> Vec<Diagnostic> {
-    let location = entry.object.location.as_ref().map(place);
-    let mut report = Report::new(reference(&entry.object.key), location, "");
+    let location = entry.location.as_ref().map(place);
+    let mut report = Report::new(reference(&entry.key), location, "");
     report.warn(
         codes::OBJECT_TWICE,
         "",
