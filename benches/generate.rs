@@ -149,7 +149,7 @@ impl Shape {
 
     fn pod(self, service: usize, version: usize, round: usize) -> Workload {
         let status: PodStatus = from(self.pod_status(service, version, round));
-        Workload::Pod(Box::new(PodWorkload {
+        Workload::Pod(Arc::new(PodWorkload {
             status,
             versions: Vec::new(),
         }))

@@ -225,7 +225,7 @@ fn pods(services: usize, instances: usize, ports: &[(&str, u16)]) -> Vec<Workloa
             instance["containers"][0]["endpoints"] = allocated.collect();
         }
         let status: PodStatus = from(status);
-        Workload::Pod(Box::new(PodWorkload {
+        Workload::Pod(std::sync::Arc::new(PodWorkload {
             status,
             versions: Vec::new(),
         }))

@@ -182,14 +182,14 @@ fn read<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T, PlacementE
 }
 
 fn app_workload(app: api::marathon::App) -> Workload {
-    Workload::App(Box::new(AppWorkload {
+    Workload::App(std::sync::Arc::new(AppWorkload {
         app,
         versions: Vec::new(),
     }))
 }
 
 fn pod_workload(status: api::marathon::PodStatus) -> Workload {
-    Workload::Pod(Box::new(PodWorkload {
+    Workload::Pod(std::sync::Arc::new(PodWorkload {
         status,
         versions: Vec::new(),
     }))

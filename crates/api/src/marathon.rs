@@ -23,11 +23,12 @@ pub use pod::{
     PodInstance, PodStatus,
 };
 
-/// Something that Marathon runs, with all that is known of its instances.
+/// Something that Marathon runs, with all that is known of its instances. Cheap to clone: the first
+/// list is told, compared with and kept without copies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Workload {
-    App(Box<AppWorkload>),
-    Pod(Box<PodWorkload>),
+    App(Arc<AppWorkload>),
+    Pod(Arc<PodWorkload>),
 }
 
 /// An app with its tasks, and the older versions that some of them still run.

@@ -111,7 +111,7 @@ pub(super) fn pod_workload(status: Value, versions: Vec<Value>) -> Workload {
     let versions = versions
         .into_iter()
         .map(|v| serde_json::from_value(v).unwrap());
-    Workload::Pod(Box::new(PodWorkload {
+    Workload::Pod(std::sync::Arc::new(PodWorkload {
         status,
         versions: versions.collect(),
     }))
@@ -122,7 +122,7 @@ pub(super) fn app_workload(app: Value, versions: Vec<Value>) -> Workload {
     let versions = versions
         .into_iter()
         .map(|v| serde_json::from_value(v).unwrap());
-    Workload::App(Box::new(AppWorkload {
+    Workload::App(std::sync::Arc::new(AppWorkload {
         app,
         versions: versions.collect(),
     }))

@@ -40,7 +40,7 @@ pub(super) fn aged(workload: Workload, version: &str) -> Workload {
     let Workload::Pod(mut pod) = workload else {
         panic!("a pod");
     };
-    pod.status.spec.version = Some(version.to_owned());
+    std::sync::Arc::make_mut(&mut pod).status.spec.version = Some(version.to_owned());
     Workload::Pod(pod)
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::marathon::Workload;
@@ -133,14 +134,14 @@ impl Agents {
         };
         match workload {
             Workload::App(w) => {
-                for task in &mut w.app.tasks {
+                for task in &mut Arc::make_mut(w).app.tasks {
                     let own = task.ip_addresses.iter();
                     let mut own = own.map(|a| a.ip_address.as_str());
                     task.agent_address = find(&task.host, &mut own);
                 }
             }
             Workload::Pod(w) => {
-                for instance in &mut w.status.instances {
+                for instance in &mut Arc::make_mut(w).status.instances {
                     let networks = instance.networks.iter();
                     let mut own = networks.flat_map(|n| n.addresses.iter().map(String::as_str));
                     let name = instance.agent_hostname.as_deref().unwrap_or("");
@@ -300,7 +301,7 @@ mod tests {
         let (names, mut agents) = (Names::default(), Agents::default());
         let mut before = app(&[("a1", "172.17.0.2"), ("gone", "172.17.0.3")]);
         if let Workload::App(w) = &mut before {
-            w.app.tasks[0].agent_address = "10.0.0.1".parse().ok();
+            Arc::make_mut(w).app.tasks[0].agent_address = "10.0.0.1".parse().ok();
         }
         agents.remember(&before);
         assert_eq!(

@@ -107,14 +107,14 @@ fn entry(kind: WorkloadKind, raw: &RawValue) -> Entry {
 }
 
 fn app(app: App) -> Workload {
-    Workload::App(Box::new(AppWorkload {
+    Workload::App(Arc::new(AppWorkload {
         app,
         versions: Vec::new(),
     }))
 }
 
 fn pod(status: PodStatus) -> Workload {
-    Workload::Pod(Box::new(PodWorkload {
+    Workload::Pod(Arc::new(PodWorkload {
         status,
         versions: Vec::new(),
     }))

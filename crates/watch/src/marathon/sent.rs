@@ -1,6 +1,7 @@
 //! What was last sent, so that only differences are sent next, and nothing false is believed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::event::Event;
 use api::istio::Problem;
@@ -181,7 +182,7 @@ fn same(a: &Workload, b: &Workload) -> bool {
 fn timeless(workload: &Workload) -> Workload {
     let mut workload = workload.clone();
     if let Workload::App(w) = &mut workload {
-        let tasks = w.app.tasks.iter_mut();
+        let tasks = Arc::make_mut(w).app.tasks.iter_mut();
         for result in tasks.flat_map(|task| &mut task.health_check_results) {
             let HealthCheckResult {
                 last_failure,

@@ -6,6 +6,7 @@
 //! nobody can know better because everything has just been read anew.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::marathon::{App, ContainerStatus, PodStatus, Task, Workload, WorkloadKey};
 use jiff::{SignedDuration, Timestamp};
@@ -51,8 +52,8 @@ impl Verdicts {
             due: None,
         };
         match workload {
-            Workload::App(w) => judge.app(&mut w.app),
-            Workload::Pod(w) => judge.pod(&mut w.status),
+            Workload::App(w) => judge.app(&mut Arc::make_mut(w).app),
+            Workload::Pod(w) => judge.pod(&mut Arc::make_mut(w).status),
         }
         if !judge.next.is_empty() {
             self.last_by_instance.insert(key, judge.next);

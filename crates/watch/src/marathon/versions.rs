@@ -97,8 +97,12 @@ impl Versions {
                 .cloned()
                 .or_else(|| earlier(last?, version));
             match (&mut *workload, found) {
-                (Workload::App(w), Some(Specification::App(app))) => w.versions.push(app),
-                (Workload::Pod(w), Some(Specification::Pod(pod))) => w.versions.push(pod),
+                (Workload::App(w), Some(Specification::App(app))) => {
+                    Arc::make_mut(w).versions.push(app);
+                }
+                (Workload::Pod(w), Some(Specification::Pod(pod))) => {
+                    Arc::make_mut(w).versions.push(pod);
+                }
                 _ => {}
             }
         }

@@ -14,6 +14,7 @@ fn row15_workloads_of_one_namespace_share_a_service() {
         ["/a/reviews", "/b/reviews"].map(|id| at(id, json!({"istio": "reviews"}), id.len() as u32));
     let mut second = groups[1].clone();
     if let Workload::Pod(pod) = &mut second {
+        let pod = std::sync::Arc::make_mut(pod);
         pod.status.instances[0].id = id("b_reviews", 7);
         pod.status.instances[0].agent_hostname = Some("10.0.0.99".into());
     }

@@ -12,7 +12,7 @@ use super::*;
 
 fn workload(id: &str) -> Workload {
     let app = json!({"id": id, "labels": {"istio": "x"}, "tasks": [{"id": "t", "ports": [31000], "startedAt": "2024-05-02T00:00:00Z"}]});
-    Workload::App(Box::new(AppWorkload {
+    Workload::App(std::sync::Arc::new(AppWorkload {
         app: serde_json::from_value(app).unwrap(),
         versions: Vec::new(),
     }))
