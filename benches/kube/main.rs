@@ -17,7 +17,7 @@ mod many;
 mod reflector;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -126,10 +126,10 @@ async fn reflect(_: &std::path::Path) -> Result<()> {
 }
 
 /// Whatever becomes of the case, no trace of the rig stays.
-async fn on_a_rig(own: &PathBuf, case: impl AsyncFnOnce(&mut Rig) -> Result<()>) -> Result<()> {
+async fn on_a_rig(own: &Path, case: impl AsyncFnOnce(&mut Rig) -> Result<()>) -> Result<()> {
     let options = Options {
         index: None,
-        own: own.clone(),
+        own: own.to_owned(),
         store: Store::Kube,
     };
     let mut rig = Rig::start(options).await.context("the rig")?;

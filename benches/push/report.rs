@@ -213,7 +213,7 @@ impl Figures {
     }
 
     fn line(&self) -> String {
-        let latency = (self.latency.len() > 0).then(|| self.latency.to_string());
+        let latency = (!self.latency.is_empty()).then(|| self.latency.to_string());
         let values = self
             .values
             .iter()
@@ -234,7 +234,7 @@ impl Figures {
             .iter()
             .map(|(name, value)| (name.replace([' ', '/'], "_"), finite(*value)));
         let mut map: Map<String, Value> = values.collect();
-        if self.latency.len() > 0 {
+        if !self.latency.is_empty() {
             map.insert("latency_ms".into(), self.latency.to_json());
         }
         Value::Object(map)
