@@ -31,6 +31,10 @@ fn read() -> BTreeMap<&'static str, BTreeSet<String>> {
             "AuthorizationPolicy",
             trace::fields::<istio::AuthorizationPolicy>(),
         ),
+        (
+            "RequestAuthentication",
+            trace::fields::<istio::RequestAuthentication>(),
+        ),
         ("Telemetry", trace::fields::<istio::telemetry::Telemetry>()),
         ("Policy", trace::fields::<istio::Policy>()),
         ("MeshPolicy", trace::fields::<istio::Policy>()),

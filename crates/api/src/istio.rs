@@ -15,6 +15,8 @@ mod gateway;
 mod kind;
 pub mod mesh_config;
 mod object;
+mod proxy_config;
+mod request_authentication;
 mod scalar;
 mod server_tls;
 mod service_entry;
@@ -23,6 +25,8 @@ mod string_match;
 pub mod telemetry;
 pub mod traffic_policy;
 mod virtual_service;
+mod wasm_plugin;
+mod workload_group;
 
 pub use authentication::{
     PeerAuthentication, PeerMethod, PeerMtls, PeerSelector, Policy, PolicyMtls, PolicyPort,
@@ -40,6 +44,8 @@ pub use gateway::{Gateway, Port, Server};
 pub use kind::Kind;
 pub use mesh_config::MeshConfig;
 pub use object::{Envelope, EnvelopeError, Location, Object, ObjectKey, Problem};
+pub use proxy_config::{ProxyConfig, ProxyImage};
+pub use request_authentication::{ClaimToHeader, JwtHeader, JwtRule, RequestAuthentication};
 pub use server_tls::{ServerTls, TlsCertificate, TlsMode};
 pub use service_entry::{EntryPort, ServiceEntry, WorkloadEntry, WorkloadSelector};
 pub use sidecar::{EgressListener, IngressListener, Sidecar, SidecarOutboundPolicy};
@@ -49,4 +55,8 @@ pub use virtual_service::{
     HeaderNames, HeaderOperations, Headers, HttpMatch, HttpRoute, Mirror, Percent, PortSelector,
     Redirect, RegexRewrite, Retries, Rewrite, RouteDestination, UnmatchedPreflights,
     VirtualService,
+};
+pub use wasm_plugin::{EnvVar, TrafficPort, TrafficSelector, VmConfig, WasmPlugin};
+pub use workload_group::{
+    ExecProbe, GroupMetadata, GrpcProbe, HttpProbe, Probe, ProbeHeader, TcpProbe, WorkloadGroup,
 };

@@ -18,6 +18,8 @@ use crate::{message, pb};
 
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
 pub(crate) const CORS: &str = "envoy.filters.http.cors";
+/// Checks tokens, and tells the filters behind it what they say.
+pub(crate) const TOKENS: &str = "envoy.filters.http.jwt_authn";
 pub(crate) const HTTP_RBAC: &str = "envoy.filters.http.rbac";
 pub(crate) const NETWORK_RBAC: &str = "envoy.filters.network.rbac";
 

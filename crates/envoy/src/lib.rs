@@ -16,7 +16,6 @@
 //! the same key always gives the same resource. `compile` walks and builds; `compiler` builds again
 //! what a change touches, and tells what came out different.
 
-mod authorization;
 mod built;
 mod canonical;
 mod cluster;
@@ -27,6 +26,7 @@ mod endpoint;
 mod filter;
 mod finding;
 mod gateway;
+mod guards;
 mod kind;
 mod lint;
 mod listener;

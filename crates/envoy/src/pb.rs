@@ -17,6 +17,7 @@ pub(crate) use envoy_types::pb::envoy::extensions::filters::http::cors::v3 as co
 pub(crate) use envoy_types::pb::envoy::extensions::filters::http::fault::v3 as fault;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::http::grpc_stats::v3 as grpc_stats;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::http::grpc_web::v3 as grpc_web;
+pub(crate) use envoy_types::pb::envoy::extensions::filters::http::jwt_authn::v3 as jwt_authn;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::http::rbac::v3 as http_rbac;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::http::router::v3 as router;
 pub(crate) use envoy_types::pb::envoy::extensions::filters::listener::http_inspector::v3 as http_inspector;
@@ -38,5 +39,5 @@ pub(crate) use envoy_types::pb::envoy::r#type::matcher::v3 as matcher;
 pub(crate) use envoy_types::pb::envoy::r#type::tracing::v3 as tag;
 pub(crate) use envoy_types::pb::envoy::r#type::v3 as percent;
 pub(crate) use envoy_types::pb::google::protobuf::{
-    Any, BoolValue, Duration, Struct, UInt32Value, UInt64Value, Value, value,
+    Any, BoolValue, Duration, Empty, Struct, UInt32Value, UInt64Value, Value, value,
 };

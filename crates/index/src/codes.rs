@@ -212,6 +212,10 @@ pub const BAD_AUTHORIZATION: &str = "PH0621";
 pub const IDLE_AUTHORIZATION: &str = "PH0622";
 /// An action of authorization that a plain Envoy cannot take.
 pub const AUTHORIZATION_ACTION: &str = "PH0623";
+/// What an object says of tokens cannot be understood.
+pub const BAD_TOKENS: &str = "PH0631";
+/// The keys of an issuer are where no proxy can ask for them.
+pub const KEYS_NOWHERE: &str = "PH0632";
 /// A policy aims at a service, or a port, that does not exist.
 pub const IDLE_POLICY: &str = "PH0611";
 /// Telemetry names a provider that the mesh config does not have.
@@ -228,6 +232,8 @@ pub const TELEMETRY_TWICE: &str = "PH0808";
 pub const PROXY_CONFIG: &str = "PH0811";
 /// A WasmPlugin or TrafficExtension, whose code a plain Envoy is not brought.
 pub const PROXY_EXTENSION: &str = "PH0812";
+/// A wrong field in an object of a kind that has no effect.
+pub const BAD_WITHOUT_EFFECT: &str = "PH0813";
 /// EnvoyFilter is off.
 pub const ENVOY_FILTER_OFF: &str = "PH0820";
 /// A patch that says what cannot be done.

@@ -14,6 +14,7 @@ mod gateway;
 mod names;
 mod object;
 mod regex;
+mod request_authentication;
 mod selector;
 mod service_entry;
 mod sidecar;

@@ -7,6 +7,7 @@
 mod authentication;
 mod edge;
 mod gateways;
+mod keys;
 mod names;
 mod policies;
 mod references;
@@ -41,6 +42,7 @@ pub(crate) struct Findings {
     of_sidecars: Vec<Diagnostic>,
     of_unseen: Vec<Diagnostic>,
     of_policies: Vec<Diagnostic>,
+    of_keys: Vec<Diagnostic>,
 }
 
 /// What there is to refer to.
@@ -86,6 +88,7 @@ impl Findings {
             &self.of_sidecars,
             &self.of_unseen,
             &self.of_policies,
+            &self.of_keys,
         ];
         let routes = self.of_routes.all().chain(self.of_rules.all());
         let wholes = wholes.into_iter().flatten();
@@ -122,6 +125,10 @@ impl Findings {
         if touched.authentication || selected || !step.changes.services.is_empty() {
             let found = authentication::of_policies(&ruling.authentication, world);
             changed |= replace(&mut self.of_policies, found);
+        }
+        if touched.tokens || !step.changes.services.is_empty() {
+            let found = keys::of_issuers(&ruling.request_authentications, world);
+            changed |= replace(&mut self.of_keys, found);
         }
         changed
     }

@@ -14,7 +14,7 @@ use api::istio::{Kind, ObjectKey};
 use model::route::VirtualService;
 use model::{
     Authentication, Authorization, ChangeSet, DestinationRule, Diagnostic, EnvoyFilter, Gateway,
-    Hostname, Location, ObjectRef, Sidecar, Telemetry, World,
+    Hostname, Location, ObjectRef, RequestAuthentication, Sidecar, Telemetry, World,
 };
 
 use crate::config::{Item, reference};
@@ -34,6 +34,7 @@ pub(crate) struct Ruling {
     pub(crate) destination_rules: Ordered<DestinationRule>,
     pub(crate) authentication: Ordered<Authentication>,
     authorizations: Ordered<Authorization>,
+    pub(crate) request_authentications: Ordered<RequestAuthentication>,
     pub(crate) sidecars: Ordered<Sidecar>,
     /// Services and endpoints, which become part of the World beside those of workloads.
     pub(crate) entries: Entries,
@@ -67,6 +68,7 @@ pub(crate) struct Touched {
     pub(crate) virtual_services: Vec<Turned<VirtualService>>,
     pub(crate) destination_rules: Vec<Turned<DestinationRule>>,
     pub(crate) authentication: bool,
+    pub(crate) tokens: bool,
     pub(crate) sidecars: bool,
     /// Hosts whose services can be others.
     pub(crate) hosts: BTreeSet<Hostname>,
@@ -109,6 +111,8 @@ impl Ruling {
         let policies = &mut self.authentication;
         touched.authentication = !put(&mut world.authentication, policies, changes).is_empty();
         put(&mut world.authorizations, &mut self.authorizations, changes);
+        let tokens = &mut self.request_authentications;
+        touched.tokens = !put(&mut world.request_authentications, tokens, changes).is_empty();
         touched.sidecars = !put(&mut world.sidecars, &mut self.sidecars, changes).is_empty();
         touched
     }
@@ -133,6 +137,10 @@ impl Ruling {
             Kind::AuthorizationPolicy => {
                 let policy = pick(now, Item::authorization);
                 self.authorizations.set(&object, policy);
+            }
+            Kind::RequestAuthentication => {
+                let tokens = pick(now, Item::request_authentication);
+                self.request_authentications.set(&object, tokens);
             }
             Kind::Telemetry => self.telemetries.set(&object, pick(now, Item::telemetry)),
             Kind::EnvoyFilter => {
@@ -199,6 +207,12 @@ impl OfObject for Gateway {
 }
 
 impl OfObject for VirtualService {
+    fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+}
+
+impl OfObject for RequestAuthentication {
     fn object(&self) -> &ObjectRef {
         &self.object
     }

@@ -9,7 +9,8 @@ use imbl::ordmap::DiffItem;
 use crate::route::VirtualService;
 use crate::{
     Authentication, Authorization, DestinationRule, Diagnostic, Endpoint, EnvoyFilter, Gateway,
-    Hostname, Instance, InstanceId, Mesh, Service, ServicePort, Sidecar, Standing, Telemetry,
+    Hostname, Instance, InstanceId, Mesh, RequestAuthentication, Service, ServicePort, Sidecar,
+    Standing, Telemetry,
 };
 
 /// A consistent state of the mesh. Whoever holds one sees no change; the next state is another World.
@@ -38,6 +39,8 @@ pub struct World {
     pub authentication: Arc<[Arc<Authentication>]>,
     /// In order of precedence.
     pub authorizations: Arc<[Arc<Authorization>]>,
+    /// In order of precedence.
+    pub request_authentications: Arc<[Arc<RequestAuthentication>]>,
     /// In order of precedence.
     pub telemetries: Arc<[Arc<Telemetry>]>,
     /// By priority, then in order of precedence. Empty while the kind is off.

@@ -21,7 +21,7 @@ pub struct Telemetry {
     #[serde(alias = "access_logging", deserialize_with = "scalar::list")]
     pub access_logging: Vec<AccessLogging>,
     #[serde(deserialize_with = "scalar::list")]
-    pub metrics: Vec<Value>,
+    pub metrics: Vec<Metrics>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -83,4 +83,43 @@ pub struct ProviderRef {
 #[serde(default)]
 pub struct Filter {
     pub expression: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metrics {
+    #[serde(deserialize_with = "scalar::list")]
+    pub providers: Vec<ProviderRef>,
+    #[serde(deserialize_with = "scalar::list")]
+    pub overrides: Vec<MetricsOverride>,
+    #[serde(alias = "reporting_interval")]
+    pub reporting_interval: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MetricsOverride {
+    #[serde(rename = "match")]
+    pub conditions: Option<MetricSelector>,
+    pub disabled: Option<bool>,
+    #[serde(alias = "tag_overrides")]
+    pub tag_overrides: BTreeMap<String, TagOverride>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MetricSelector {
+    pub metric: Option<Value>,
+    #[serde(alias = "custom_metric")]
+    pub custom_metric: Option<String>,
+    pub mode: Option<Value>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct TagOverride {
+    /// `UPSERT` or `REMOVE`, or their numbers.
+    #[serde(deserialize_with = "scalar::name")]
+    pub operation: Option<String>,
+    pub value: Option<String>,
 }

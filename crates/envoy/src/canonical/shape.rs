@@ -235,6 +235,20 @@ static NETWORK_RBAC: Shape = Shape {
     ],
 };
 
+static TOKENS: Shape = Shape {
+    message: "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+    fields: &[
+        map("providers", 1, None),
+        message("filter_state_rules", 3, &TOKEN_STATE_RULE),
+        map("requirement_map", 5, None),
+    ],
+};
+
+static TOKEN_STATE_RULE: Shape = Shape {
+    message: "envoy.extensions.filters.http.jwt_authn.v3.FilterStateRule",
+    fields: &[map("requires", 3, None)],
+};
+
 /// Every shape that a test compares with the descriptors, by its root.
 #[cfg(test)]
 pub(super) static ROOTS: &[&Shape] = &[
@@ -248,6 +262,7 @@ pub(super) static ROOTS: &[&Shape] = &[
     &FILE_LOG,
     &HTTP_RBAC,
     &NETWORK_RBAC,
+    &TOKENS,
 ];
 
 macro_rules! canonical {
@@ -274,6 +289,7 @@ canonical! {
     pb::dns_cluster::DnsCluster => None,
     pb::grpc_stats::FilterConfig => None,
     pb::grpc_web::GrpcWeb => None,
+    pb::jwt_authn::JwtAuthentication => Some(&TOKENS),
     pb::http_rbac::Rbac => Some(&HTTP_RBAC),
     pb::network_rbac::Rbac => Some(&NETWORK_RBAC),
     pb::uri_template::UriTemplateMatchConfig => None,

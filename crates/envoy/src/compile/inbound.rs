@@ -9,11 +9,11 @@ use model::{
 
 use super::listeners::Listeners;
 use super::output::Output;
-use crate::authorization::Guards;
 use crate::built::Built;
 use crate::cluster::{self, Application, InboundKey};
 use crate::filter::Handling;
 use crate::finding::{self, Text, code};
+use crate::guards::Guards;
 use crate::listener::inbound::{self, PortKey};
 use crate::registry::{Registry, connect_timeout};
 use crate::reporting::Told;

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use model::{Authorization, Proxy, Telemetry};
+use model::{Authorization, Proxy, RequestAuthentication, Telemetry};
 
-use crate::authorization::Guards;
+use crate::guards::Guards;
 use crate::patch::Filters;
 use crate::registry::Registry;
 use crate::reporting::Told;
@@ -16,6 +16,7 @@ use crate::reporting::Told;
 pub(super) struct Extensions {
     telemetries: Arc<[Arc<Telemetry>]>,
     authorizations: Arc<[Arc<Authorization>]>,
+    request_authentications: Arc<[Arc<RequestAuthentication>]>,
     filters: Arc<Filters>,
 }
 
@@ -26,6 +27,7 @@ impl Extensions {
         Extensions {
             telemetries: registry.world.telemetries.clone(),
             authorizations: registry.world.authorizations.clone(),
+            request_authentications: registry.world.request_authentications.clone(),
             filters: registry.filters().clone(),
         }
     }
@@ -44,10 +46,15 @@ impl Extensions {
     }
 
     fn guards_differ(&self, now: &Registry, proxy: &Proxy) -> bool {
-        let (before, after) = (&self.authorizations, &now.world.authorizations);
-        let root = &now.world.mesh.root_namespace;
-        !Arc::ptr_eq(before, after)
-            && Guards::by(before, root, proxy) != Guards::of(&now.world, proxy)
+        let world = &now.world;
+        let same = Arc::ptr_eq(&self.authorizations, &world.authorizations)
+            && Arc::ptr_eq(
+                &self.request_authentications,
+                &world.request_authentications,
+            );
+        let before = (&*self.authorizations, &*self.request_authentications);
+        let root = &world.mesh.root_namespace;
+        !same && Guards::by(before, root, proxy) != Guards::of(world, proxy)
     }
 
     fn told_differs(&self, now: &Registry, proxy: &Proxy) -> bool {

@@ -1,6 +1,6 @@
 //! How connections are handled on whichever listener they come in.
 
-use crate::authorization::{Guards, OPEN};
+use crate::guards::{Guards, OPEN};
 use model::{Mesh, PathNormalization, Reporting};
 
 /// What every filter that ends connections depends on, beside what is its own.

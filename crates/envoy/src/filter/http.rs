@@ -9,8 +9,8 @@ use pb::hcm::http_connection_manager::PathWithEscapedSlashesAction as Escaped;
 use prost::Name;
 
 use super::{CORS, FAULT, Handling, access_log, network, tracing};
-use crate::authorization::Guards;
 use crate::canonical::Canonical;
+use crate::guards::Guards;
 use crate::{message, names, pb};
 
 /// The `server` header where the proxy answers for the workload or for the mesh.

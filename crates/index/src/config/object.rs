@@ -6,13 +6,14 @@ use api::istio::{Decoded, Kind, Object, decode};
 use model::route::VirtualService;
 use model::{
     Authentication, Authorization, DestinationRule, Diagnostic, EnvoyFilter, Gateway, Mesh,
-    Sidecar, Telemetry,
+    RequestAuthentication, Sidecar, Telemetry,
 };
 
 use super::virtual_service::Converted;
 use super::{
     authentication, authorization, destination_rule, envoy_filter, gateway, place, reference,
-    service_entry, sidecar, telemetry, virtual_service, without, workload_entry,
+    request_authentication, service_entry, sidecar, telemetry, virtual_service, without,
+    workload_entry,
 };
 use crate::codes;
 use crate::delegation::Root;
@@ -31,6 +32,7 @@ pub(crate) enum Item {
     DestinationRule(Arc<DestinationRule>),
     Authentication(Arc<Authentication>),
     Authorization(Arc<Authorization>),
+    RequestAuthentication(Arc<RequestAuthentication>),
     Telemetry(Arc<Telemetry>),
     EnvoyFilter(Arc<EnvoyFilter>),
     ServiceEntry(Arc<Entry>),
@@ -59,6 +61,7 @@ variants! {
     destination_rule: DestinationRule(DestinationRule),
     authentication: Authentication(Authentication),
     authorization: Authorization(Authorization),
+    request_authentication: RequestAuthentication(RequestAuthentication),
     telemetry: Telemetry(Telemetry),
     envoy_filter: EnvoyFilter(EnvoyFilter),
     service_entry: ServiceEntry(Entry),
@@ -139,6 +142,11 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
             let policy = authorization::convert(spec, context, report)?;
             Some(Item::Authorization(Arc::new(policy)))
         }
+        Kind::RequestAuthentication => {
+            let spec = spec(context.object, report)?;
+            let policy = request_authentication::convert(spec, context, report)?;
+            Some(Item::RequestAuthentication(Arc::new(policy)))
+        }
         Kind::Telemetry => {
             let spec = spec(context.object, report)?;
             let telemetry = telemetry::convert(spec, context, report)?;
@@ -149,8 +157,8 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
             let filter = envoy_filter::convert(spec, context, report)?;
             Some(Item::EnvoyFilter(Arc::new(filter)))
         }
-        kind @ (Kind::ProxyConfig | Kind::WasmPlugin | Kind::TrafficExtension) => {
-            without::explain(kind, report);
+        Kind::ProxyConfig | Kind::WasmPlugin | Kind::TrafficExtension | Kind::WorkloadGroup => {
+            without::explain(context, report);
             None
         }
         Kind::ServiceEntry => {
@@ -198,7 +206,10 @@ fn remedy(why: &str) -> &'static str {
     }
 }
 
-fn spec<T: serde::de::DeserializeOwned>(object: &Object, report: &mut Report) -> Option<T> {
+pub(super) fn spec<T: serde::de::DeserializeOwned>(
+    object: &Object,
+    report: &mut Report,
+) -> Option<T> {
     match decode(&object.spec) {
         Ok(Decoded { spec, ignored }) => {
             for field in ignored {

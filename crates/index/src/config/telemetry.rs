@@ -1,5 +1,7 @@
 //! `Telemetry` to what proxies report.
 
+mod metrics;
+
 use std::sync::Arc;
 
 use api::istio;
@@ -28,6 +30,7 @@ pub(super) fn convert(
         return None;
     }
     if !spec.metrics.is_empty() {
+        metrics::check(&spec.metrics, report);
         report.warn(
             codes::TELEMETRY_IGNORED,
             "spec.metrics",

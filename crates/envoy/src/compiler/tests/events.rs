@@ -12,7 +12,7 @@ use model::*;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::extensions::{authorizations, envoy_filters, telemetries};
+use super::extensions::{authorizations, envoy_filters, telemetries, tokens};
 use super::history::{AGENTS, Event, PROXIES};
 use super::policies;
 use crate::fixtures::routes::*;
@@ -70,6 +70,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         2 => (select(&["one", "two"][..]), prop::option::weighted(0.8, gateway())).prop_map(placed),
         1 => mesh().prop_map(|mesh| Event::Mesh(Box::new(mesh))),
         2 => authorizations(),
+        1 => tokens(),
         2 => telemetries(),
         1 => envoy_filters(),
         3 => (0..PROXIES, any::<bool>(), any::<u8>()).prop_map(instance),

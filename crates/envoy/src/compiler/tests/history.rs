@@ -25,6 +25,7 @@ pub(super) enum Event {
     Routes(&'static str, Option<VirtualService>),
     Gateway(&'static str, Option<Gateway>),
     Authorization(&'static str, Option<Authorization>),
+    Tokens(&'static str, Option<RequestAuthentication>),
     Telemetry(&'static str, Option<Telemetry>),
     EnvoyFilter(&'static str, Option<EnvoyFilter>),
     Mesh(Box<Mesh>),
@@ -48,6 +49,7 @@ pub(super) struct Truth {
     sidecars: BTreeMap<&'static str, Sidecar>,
     routes: BTreeMap<&'static str, VirtualService>,
     gateways: BTreeMap<&'static str, Gateway>,
+    tokens: BTreeMap<&'static str, RequestAuthentication>,
     authorizations: BTreeMap<&'static str, Authorization>,
     telemetries: BTreeMap<&'static str, Telemetry>,
     envoy_filters: BTreeMap<&'static str, EnvoyFilter>,
@@ -110,6 +112,7 @@ impl Truth {
             }
             Event::Routes(name, value) => set(&mut self.routes, name, value),
             Event::Gateway(name, value) => set(&mut self.gateways, name, value),
+            Event::Tokens(name, value) => set(&mut self.tokens, name, value),
             Event::Authorization(name, value) => set(&mut self.authorizations, name, value),
             Event::Telemetry(name, value) => set(&mut self.telemetries, name, value),
             Event::EnvoyFilter(name, value) => set(&mut self.envoy_filters, name, value),
@@ -162,6 +165,7 @@ impl Truth {
                 .map(Arc::new)
                 .collect(),
             authorizations: (self.authorizations.values().cloned().map(Arc::new)).collect(),
+            request_authentications: self.tokens.values().cloned().map(Arc::new).collect(),
             telemetries: self.telemetries.values().cloned().map(Arc::new).collect(),
             envoy_filters: by_priority(self.envoy_filters.values()),
             sidecars: self.sidecars.values().cloned().map(Arc::new).collect(),

@@ -18,6 +18,11 @@ pub(super) fn changes(old: &World, new: &World) -> ChangeSet {
     config.extend(differing(&old.authentication, &new.authentication, |v| {
         &v.object
     }));
+    config.extend(differing(
+        &old.request_authentications,
+        &new.request_authentications,
+        |v| &v.object,
+    ));
     config.extend(differing(&old.authorizations, &new.authorizations, |v| {
         &v.object
     }));

@@ -5,13 +5,12 @@ use pb::rbac::Principal;
 use pb::rbac::principal::{Authenticated, Identifier, Set};
 
 use super::text;
-use crate::{message, pb};
+use crate::{filter, message, pb};
 
 /// How identities begin in certificates.
 const SCHEME: &str = "spiffe://";
-/// The filter that checks tokens, and where it leaves what they say.
-const TOKENS: &str = "envoy.filters.http.jwt_authn";
-const PAYLOAD: &str = "payload";
+/// Where the filter that checks tokens leaves what they say.
+pub(super) const PAYLOAD: &str = "payload";
 
 /// All of the clauses; anyone, if there are none.
 pub(super) fn all(clauses: &[Clause]) -> Principal {
@@ -114,7 +113,7 @@ fn claim<'a>(path: impl IntoIterator<Item = &'a str>, value: &Wildcard) -> Princ
         value_matchers: vec![text, listed],
     }));
     let path = std::iter::once(PAYLOAD).chain(path);
-    let metadata_matcher = super::permission::metadata(TOKENS, path, either);
+    let metadata_matcher = super::permission::metadata(filter::TOKENS, path, either);
     principal(Identifier::SourcedMetadata(pb::rbac::SourcedMetadata {
         metadata_matcher: Some(metadata_matcher),
         metadata_source: pb::rbac::MetadataSource::Dynamic.into(),

@@ -1,4 +1,4 @@
-//! Who may do what with a workload, as filters of its proxy.
+//! Who may do what with a workload, as filters of its proxy. Tokens of end users are checked first.
 //!
 //! ```text
 //! request ─► denied by one? ─403─►   ─► none allows? ─► served
@@ -9,11 +9,12 @@ mod permission;
 mod policy;
 mod principal;
 mod text;
+mod token;
 
 use std::sync::Arc;
 
 use model::authorization::Action;
-use model::{Authorization, Diagnostic, Proxy, World};
+use model::{Authorization, Diagnostic, Proxy, RequestAuthentication, World};
 
 use crate::finding::{self, Text, code};
 use crate::{filter, pb};
@@ -23,6 +24,8 @@ use crate::{filter, pb};
 pub(crate) struct Guards {
     /// In order of precedence.
     policies: Vec<Arc<Authorization>>,
+    /// In order of precedence.
+    tokens: Vec<Arc<RequestAuthentication>>,
 }
 
 /// What is guarded.
@@ -35,20 +38,29 @@ enum Guarded {
 /// Proxies that ask nothing.
 pub(crate) static OPEN: Guards = Guards {
     policies: Vec::new(),
+    tokens: Vec::new(),
 };
 
 // === impl Guards ===
 
 impl Guards {
     pub(crate) fn of(world: &World, proxy: &Proxy) -> Guards {
-        Guards::by(&world.authorizations, &world.mesh.root_namespace, proxy)
+        let all = (&*world.authorizations, &*world.request_authentications);
+        Guards::by(all, &world.mesh.root_namespace, proxy)
     }
 
-    pub(crate) fn by(all: &[Arc<Authorization>], root_namespace: &str, proxy: &Proxy) -> Guards {
-        let concerning = all.iter();
-        let concerning = concerning.filter(|policy| policy.concerns(proxy, root_namespace));
+    pub(crate) fn by(
+        (policies, tokens): (&[Arc<Authorization>], &[Arc<RequestAuthentication>]),
+        root: &str,
+        proxy: &Proxy,
+    ) -> Guards {
+        let policies = policies
+            .iter()
+            .filter(|policy| policy.concerns(proxy, root));
+        let tokens = tokens.iter().filter(|policy| policy.concerns(proxy, root));
         Guards {
-            policies: concerning.cloned().collect(),
+            policies: policies.cloned().collect(),
+            tokens: tokens.cloned().collect(),
         }
     }
 
@@ -64,7 +76,10 @@ impl Guards {
             };
             Some(filter::http_filter(filter::HTTP_RBAC, &config))
         };
-        ACTIONS.into_iter().filter_map(build).collect()
+        let tokens = token::filter(&self.tokens).into_iter();
+        tokens
+            .chain(ACTIONS.into_iter().filter_map(build))
+            .collect()
     }
 
     /// The filters of connections whose bytes are no requests to us.
