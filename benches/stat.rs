@@ -27,6 +27,10 @@ impl Samples {
         self.0.extend(&other.0);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

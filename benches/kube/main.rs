@@ -114,14 +114,14 @@ fn bench(args: &Args) -> Result<()> {
 }
 
 #[cfg(feature = "reflector")]
-async fn reflect(kubeconfig: &std::path::Path) -> Result<()> {
+async fn reflect(kubeconfig: &Path) -> Result<()> {
     reflector::run(kubeconfig).await
 }
 
 /// kube-rs' reflector brings features of shared dependencies with it, which every build would pay
 /// for.
 #[cfg(not(feature = "reflector"))]
-async fn reflect(_: &std::path::Path) -> Result<()> {
+async fn reflect(_: &Path) -> Result<()> {
     anyhow::bail!("build the benches with --features reflector")
 }
 
