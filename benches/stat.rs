@@ -35,10 +35,6 @@ impl Samples {
         self.0.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub fn lost(&self) -> usize {
         self.0.iter().filter(|sample| sample.is_infinite()).count()
     }
