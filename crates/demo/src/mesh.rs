@@ -163,7 +163,7 @@ impl Mesh {
             simulator.post_pod(pod.clone())?;
         }
         placed(&simulator, options.pods.len()).await;
-        let control = ControlPlane::new(block.master(), simulator.url(), files.config());
+        let control = ControlPlane::new(block.master(), simulator.url(), &files);
         let mut control = control.map_err(io("the control plane"))?;
         control.start().await.map_err(MeshError::ControlPlane)?;
         let setting = Setting {

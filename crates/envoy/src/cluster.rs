@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::OutboundPolicy;
+use model::{Mesh, OutboundPolicy};
 use pb::cluster::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
 use pb::upstream_http::http_protocol_options as options;
 
@@ -114,10 +114,13 @@ fn own_source() -> pb::core::BindConfig {
 }
 
 /// The cluster of traffic to destinations that the mesh does not know.
-pub(crate) fn unknown_destination(policy: OutboundPolicy) -> &'static str {
-    match policy {
-        OutboundPolicy::AllowAny => names::PASSTHROUGH,
-        OutboundPolicy::RegistryOnly => names::BLACK_HOLE,
+pub(crate) fn unknown_destination(mesh: &Mesh) -> Arc<str> {
+    match (mesh.outbound, &mesh.egress_proxy) {
+        (OutboundPolicy::RegistryOnly, _) => names::BLACK_HOLE.into(),
+        (OutboundPolicy::AllowAny, None) => names::PASSTHROUGH.into(),
+        (OutboundPolicy::AllowAny, Some(proxy)) => {
+            names::outbound_cluster(proxy.port, proxy.subset.as_deref(), &proxy.host).into()
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use model::{
     ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Proxy, Service, TrafficPolicy, World,
 };
 
-use crate::cluster::Outbound;
+use crate::cluster::{Outbound, unknown_destination};
 use crate::compile::PortServices;
 use crate::endpoint::Located;
 use crate::patch::{Filters, Patches};
@@ -33,6 +33,7 @@ pub(crate) struct Registry {
     secrets: Arc<Secrets>,
     pub(crate) clusters: Arc<Outbound>,
     filters: Arc<Filters>,
+    unknown: Arc<str>,
     default_routes: Arc<Alike>,
     sticky_routes: Arc<Alike>,
 }
@@ -79,6 +80,7 @@ impl Registry {
             secrets: Arc::new(Secrets::of(&world)),
             clusters: Arc::new(Outbound::new(connect_timeout(&world))),
             filters: Arc::new(Filters::new(&world, None)),
+            unknown: unknown_destination(&world.mesh),
             default_routes: Arc::new(Alike::new(false, &world.mesh)),
             sticky_routes: Arc::new(Alike::new(true, &world.mesh)),
             world,
@@ -210,6 +212,11 @@ impl Registry {
         let rule = rule.filter(|rule| !rule.is_plain());
         rule.map(|rule| rule.policy(port, subset))
             .unwrap_or_default()
+    }
+
+    /// The cluster of what goes to hosts that the mesh does not know.
+    pub(crate) fn unknown_destination(&self) -> &str {
+        &self.unknown
     }
 
     /// Whether a cluster chooses endpoints by a hash.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use model::ObjectRef;
 
 pub use classes::{Compiler, Plan, SetChange, SetKey};
-pub(crate) use project::{Projection, lists, project};
+pub(crate) use project::{Projection, egress_binding, lists, project};
 pub(crate) use rules::Rules;
 pub(crate) use visibility::Visibility;
 

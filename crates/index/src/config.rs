@@ -38,6 +38,7 @@ use crate::report::Report;
 use crate::ruling::{InForce, Place, Turn};
 use crate::{codes, findings};
 
+pub(crate) use export::parse as parse_exports;
 pub(crate) use object::Item;
 pub(crate) use traffic_policy::locality_balance;
 pub(crate) use virtual_service::is_retry_condition;
@@ -88,6 +89,11 @@ impl Config {
             dirty: BTreeSet::new(),
             findings: BTreeMap::new(),
         }
+    }
+
+    /// Objects that come from now on are read with other settings of the mesh.
+    pub(crate) fn configure(&mut self, mesh: &Arc<Mesh>) {
+        self.mesh = mesh.clone();
     }
 
     /// Takes in a word of a source; `true` if it completed a list.

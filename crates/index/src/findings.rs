@@ -107,12 +107,14 @@ impl Findings {
         }
         let all = ruling.sidecars.iter();
         let selected = step.instances(|i| all.clone().any(|s| selects(&s.value, i)));
-        if touched.sidecars || selected {
+        let services = step.changes.mesh || !step.changes.services.is_empty();
+        let proxied = services && all.clone().any(|s| s.value.egress_proxy.is_some());
+        if touched.sidecars || selected || proxied {
             let found = sidecars::of_sidecars(&ruling.sidecars, world);
             changed |= replace(&mut self.of_sidecars, found);
         }
         let moved = self.inhabited.advance(step);
-        if !touched.destination_rules.is_empty() || moved || !step.changes.services.is_empty() {
+        if !touched.destination_rules.is_empty() || moved || services {
             let found = sidecars::unseen(&ruling.destination_rules, &self.inhabited, world);
             changed |= replace(&mut self.of_unseen, found);
         }

@@ -43,7 +43,7 @@ use workloads::Workloads;
 
 pub use config::validate;
 pub use identify::{Claim, Unidentified, identify, may_differ};
-pub use mesh::mesh;
+pub use mesh::{mesh, unreadable as unreadable_mesh};
 
 /// The namespace of everything that Marathon runs.
 const NAMESPACE: &str = "default";
@@ -61,6 +61,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Index {
     mesh: Arc<Mesh>,
+    /// Whether the mesh became another since the last World.
+    mesh_changed: bool,
     sources: Vec<SourceId>,
     complete: BTreeSet<SourceId>,
     workloads: Workloads,
@@ -88,6 +90,7 @@ impl Index {
         Index {
             config: Config::new(mesh.clone(), settings.sources.clone()),
             mesh,
+            mesh_changed: false,
             sources: settings.sources,
             complete: BTreeSet::new(),
             workloads: Workloads::default(),
@@ -105,6 +108,27 @@ impl Index {
         self.settings_findings = findings;
         self.problems_changed = true;
         self
+    }
+
+    /// Takes in another mesh config. Objects and workloads are not read again: what they were read
+    /// with stays until a restart, and is told where it is not flags that say it.
+    pub fn configure(&mut self, mut mesh: Mesh, mut findings: Vec<Diagnostic>) {
+        findings.extend(mesh::keep(&self.mesh, &mut mesh));
+        if findings != self.settings_findings {
+            self.settings_findings = findings;
+            self.problems_changed = true;
+        }
+        if mesh != *self.mesh {
+            self.mesh = Arc::new(mesh);
+            self.mesh_changed = true;
+            self.config.configure(&self.mesh);
+            self.workloads.touch_all();
+        }
+    }
+
+    /// The settings in force.
+    pub fn mesh(&self) -> &Mesh {
+        &self.mesh
     }
 
     /// Takes in what a source said. Nothing becomes visible before [`Index::publish`].
@@ -142,8 +166,9 @@ impl Index {
             return None;
         }
         let is_first = self.world.generation == 0;
+        let mesh_changed = std::mem::take(&mut self.mesh_changed);
         let mut changes = ChangeSet {
-            mesh: is_first,
+            mesh: is_first | mesh_changed,
             ..ChangeSet::default()
         };
         let before = self.world.clone();

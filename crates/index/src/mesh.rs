@@ -12,7 +12,8 @@ pub(crate) use tracing::tags;
 use api::istio::{MeshConfig, decode, mesh_config};
 use model::route::Retries;
 use model::{
-    AuthPolicy, Diagnostic, Mesh, ObjectRef, OutboundPolicy, PathNormalization, TlsVersion,
+    AuthPolicy, Diagnostic, Mesh, ObjectRef, OutboundPolicy, PathNormalization, Severity,
+    TlsVersion,
 };
 use serde_json::Value;
 
@@ -24,12 +25,7 @@ const DEFAULT_STAYS: &str = "the default stays in force";
 
 /// Reads a mesh config into the settings that flags made. The document is the file's, as JSON.
 pub fn mesh(document: &Value, mut mesh: Mesh) -> (Mesh, Vec<Diagnostic>) {
-    let object = ObjectRef {
-        kind: "MeshConfig",
-        namespace: "".into(),
-        name: "mesh".into(),
-    };
-    let mut report = Report::new(object.clone(), None, "the mesh config has no effect");
+    let mut report = Report::new(object(), None, "the mesh config has no effect");
     let mut found = Vec::new();
     if let Some(config) = decoded(document, &mut report) {
         without_effect(&config, &mut report);
@@ -38,11 +34,61 @@ pub fn mesh(document: &Value, mut mesh: Mesh) -> (Mesh, Vec<Diagnostic>) {
         exports(config.clone(), &mut mesh);
         provider::read(&config, &mut mesh, &mut report);
         tracing::read(&config, &mut mesh, &mut report);
-        found = locality(&config, &mut mesh, object);
+        found = locality(&config, &mut mesh);
     }
     found.extend(report.into_diagnostics());
     found.sort();
     (mesh, found)
+}
+
+/// Objects were read once, with these: a change of them waits for a restart.
+pub(crate) fn keep(old: &Mesh, new: &mut Mesh) -> Vec<Diagnostic> {
+    let fields = [
+        (
+            "default…ExportTo",
+            old.default_exports == new.default_exports,
+        ),
+        ("rootNamespace", old.root_namespace == new.root_namespace),
+        ("extensionProviders", old.providers == new.providers),
+        ("enableEnvoyFilter", old.envoy_filters == new.envoy_filters),
+    ];
+    new.default_exports = old.default_exports.clone();
+    new.root_namespace = old.root_namespace.clone();
+    new.providers = old.providers.clone();
+    new.envoy_filters = old.envoy_filters;
+    let mut report = Report::new(object(), None, "");
+    for (field, _) in fields.iter().filter(|(_, same)| !same) {
+        report.leave_out(
+            codes::MESH_VALUE,
+            *field,
+            "objects were read with what was there at the start",
+            "that stays in force; all else of the file is in force as it is now",
+            "start again with the new mesh config, one replica after another",
+        );
+    }
+    report.into_diagnostics()
+}
+
+/// A file that became unreadable.
+pub fn unreadable(why: String) -> Diagnostic {
+    Diagnostic {
+        code: codes::MESH_VALUE,
+        severity: Severity::Error,
+        object: Some(object()),
+        field: String::new(),
+        location: None,
+        why,
+        effect: "the mesh config that was read before stays in force".to_owned(),
+        remedy: "correct the file that --meshConfig names".to_owned(),
+    }
+}
+
+fn object() -> ObjectRef {
+    ObjectRef {
+        kind: "MeshConfig",
+        namespace: "".into(),
+        name: "mesh".into(),
+    }
 }
 
 fn decoded(document: &Value, report: &mut Report) -> Option<MeshConfig> {
@@ -178,11 +224,11 @@ fn without_effect(config: &MeshConfig, report: &mut Report) {
 
 /// Where no destination rule says how localities count. A setting that contradicts itself is left
 /// out as a whole.
-fn locality(config: &MeshConfig, mesh: &mut Mesh, object: ObjectRef) -> Vec<Diagnostic> {
+fn locality(config: &MeshConfig, mesh: &mut Mesh) -> Vec<Diagnostic> {
     let Some(setting) = config.locality_lb_setting.clone() else {
         return Vec::new();
     };
-    let mut report = Report::new(object, None, DEFAULT_STAYS);
+    let mut report = Report::new(object(), None, DEFAULT_STAYS);
     // Rules have the outlier detection without which nothing fails over.
     let balance = locality_balance(setting, true, "localityLbSetting", &mut report);
     if let Some(balance) = balance.filter(|_| !report.is_refused()) {

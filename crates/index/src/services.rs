@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::{
-    ChangeSet, Diagnostic, Endpoint, Hostname, Mesh, Port, Protocol, Service, ServicePort, World,
+    ChangeSet, Diagnostic, Endpoint, ExportTo, Hostname, Mesh, Port, Protocol, Service,
+    ServicePort, World,
 };
 
 use crate::codes;
+use crate::config::parse_exports;
 use crate::report::Report;
 use crate::workloads::{Candidate, Facts, Who, account};
 
@@ -58,9 +60,23 @@ pub(crate) fn build(host: &Hostname, claimants: &[(&Who, &Facts)], mesh: &Mesh) 
             ports,
             aliases: merge_aliases(host, claimants),
             subject_alt_names: identities.into_iter().collect(),
+            export_to: exports(host, namespace, claimants, mesh),
             ..Service::new(host.clone(), namespace.clone())
         },
     })
+}
+
+/// Of the first workload that says so, else the mesh's.
+fn exports(
+    host: &Hostname,
+    namespace: &Arc<str>,
+    claimants: &[(&Who, &Facts)],
+    mesh: &Mesh,
+) -> ExportTo {
+    let mut claims = claimants.iter().filter_map(|(_, f)| f.claims.get(host));
+    let own = claims.find_map(|claim| claim.export_to.clone());
+    let default = || parse_exports(&mesh.default_exports.services, namespace);
+    own.or_else(|| default().ok()).unwrap_or_default()
 }
 
 /// Puts a service into the World; what is equal stays as it is. Returns its conflicts.

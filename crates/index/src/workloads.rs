@@ -94,6 +94,12 @@ impl Workloads {
         self.dirty_hosts.extend(hosts.iter().cloned());
     }
 
+    /// Settings of the mesh became others.
+    pub(crate) fn touch_all(&mut self) {
+        self.dirty_hosts
+            .extend(self.workloads_by_host.keys().cloned());
+    }
+
     /// Rebuilds what is dirty in `world`; tells what became different, and whether findings did.
     pub(crate) fn refresh(
         &mut self,

@@ -41,10 +41,6 @@ pub enum Security {
     Terminate(Arc<ServerTls>),
 }
 
-/// The folder on a gateway's machine with a folder for each credential: `tls.crt` and `tls.key`,
-/// and `ca.crt` if clients are checked.
-pub const CREDENTIALS: &str = "/etc/istio/credentials";
-
 /// A host that a server serves, and whose routes may bind to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerHost {

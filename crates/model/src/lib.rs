@@ -63,7 +63,8 @@ pub use proxy::{Capture, Proxy, ProxyIdentity, Role};
 pub use reporting::{AccessLog, Reporting, Tracing};
 pub use service::{NamedEndpoint, NamedTarget, Placement, Port, Resolution, Service, ServicePort};
 pub use sidecar::{
-    Binding, Egress, EgressHost, EgressNamespace, EgressPort, Ingress, IngressTarget, Sidecar,
+    Binding, Egress, EgressHost, EgressNamespace, EgressPort, EgressProxy, Ingress, IngressTarget,
+    Sidecar,
 };
 pub use standing::{PortStanding, Standing};
 pub use telemetry::Telemetry;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::reporting::{Provider, Reporting};
 use crate::route::Retries;
+use crate::sidecar::EgressProxy;
 use crate::{LocalityBalance, Protocol};
 
 /// Settings that change what every proxy gets.
@@ -14,6 +15,8 @@ pub struct Mesh {
     /// The domain of the mesh's host names; short names are completed with it.
     pub domain: String,
     pub outbound: OutboundPolicy,
+    /// Where they go instead of their own destination, if they go anywhere. Said by sidecars.
+    pub egress_proxy: Option<EgressProxy>,
     pub connect_timeout: Duration,
     /// What proxies tell of requests, where no object of kind `Telemetry` says otherwise.
     pub reporting: Reporting,
@@ -40,6 +43,9 @@ pub struct Mesh {
     pub auto_mtls: bool,
     /// Istio 1.0's policy for services that have none.
     pub auth_policy: AuthPolicy,
+    /// The folder on a gateway's machine with a folder for each credential: `tls.crt` and `tls.key`,
+    /// and `ca.crt` if clients are checked.
+    pub credentials: Arc<str>,
     /// The oldest TLS that is spoken inside the mesh.
     pub min_tls: TlsVersion,
     /// Whether HTTP/1.1 becomes HTTP/2 between proxies where no rule says otherwise.
@@ -157,6 +163,7 @@ impl Default for Mesh {
         Mesh {
             domain: "marathon.slave.mesos".into(),
             outbound: OutboundPolicy::AllowAny,
+            egress_proxy: None,
             connect_timeout: Duration::from_secs(10),
             reporting: Reporting::default(),
             providers: BTreeMap::new(),
@@ -173,6 +180,7 @@ impl Default for Mesh {
             // As in Istio 1.0: a policy alone breaks callers, and the rule that follows heals them.
             auto_mtls: false,
             auth_policy: AuthPolicy::default(),
+            credentials: "/etc/istio/credentials".into(),
             min_tls: TlsVersion::default(),
             upgrade_h2: false,
             path_normalization: PathNormalization::default(),

@@ -19,6 +19,16 @@ pub struct Sidecar {
     pub ingress: Vec<Ingress>,
     /// In place of the mesh's.
     pub outbound: Option<OutboundPolicy>,
+    /// Only with `outbound`, and only where that allows everything.
+    pub egress_proxy: Option<EgressProxy>,
+}
+
+/// The service that takes what goes to hosts that the mesh does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EgressProxy {
+    pub host: Hostname,
+    pub port: u16,
+    pub subset: Option<String>,
 }
 
 /// Listeners towards services.

@@ -2,18 +2,19 @@
 
 mod kube;
 mod marathons;
+mod mesh_file;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use model::{Diagnostic, Mesh, Namespaces};
+use model::{Diagnostic, Mesh};
 use reqwest::Url;
-use serde_json::Value;
 use watch::marathon;
 
 pub use self::kube::KubeOptions;
 pub use self::marathons::NamedOptions;
+pub use self::mesh_file::MeshFile;
 use crate::Args;
 
 /// Everything that a control plane needs to start.
@@ -25,6 +26,8 @@ pub struct Config {
     pub mesh: Mesh,
     /// What is wrong with the mesh config; told among the diagnostics.
     pub findings: Vec<Diagnostic>,
+    /// What the mesh is read from, again after every change.
+    pub mesh_file: Option<MeshFile>,
     /// None: no registry.
     pub marathons: Vec<NamedOptions>,
     /// Where the last good lists are kept.
@@ -79,8 +82,6 @@ pub enum ConfigError {
     MeshConfig { path: PathBuf, why: String },
 }
 
-const DEFAULT_MESH_CONFIG: &str = "/etc/istio/config/mesh";
-
 // === impl Config ===
 
 impl Config {
@@ -93,6 +94,7 @@ impl Config {
             monitoring: None,
             mesh: Mesh::default(),
             findings: Vec::new(),
+            mesh_file: None,
             marathons: Vec::new(),
             snapshot: None,
             directory: None,
@@ -124,13 +126,15 @@ impl TryFrom<Args> for Config {
         if marathons.is_empty() && args.config_dir.is_none() && kube.is_none() {
             return Err(ConfigError::NoSource);
         }
-        let (mesh, findings) = mesh(&args)?;
+        let mesh_file = MeshFile::of(&args);
+        let (mesh, findings) = mesh_file.read()?;
         Ok(Config {
             http: args.http_addr.0,
             grpc: args.grpc_addr.0,
             monitoring: args.monitoring_addr.0,
             mesh,
             findings,
+            mesh_file: Some(mesh_file),
             marathons,
             snapshot: args.snapshot_file.clone(),
             warnings: warnings(&args),
@@ -160,58 +164,6 @@ fn parse_url(flag: &str, text: &str) -> Result<Url, ConfigError> {
         flag: flag.to_owned(),
         why: e.to_string(),
     })
-}
-
-fn mesh(args: &Args) -> Result<(Mesh, Vec<Diagnostic>), ConfigError> {
-    let file = mesh_config(&args.mesh_config)?;
-    let default = Mesh::default();
-    let flags = Mesh {
-        domain: args
-            .mesos_vip_domain
-            .clone()
-            .or_else(|| args.domain.first().cloned())
-            .unwrap_or(default.domain),
-        other_domains: args.domain.iter().skip(1).cloned().collect(),
-        vip_domain: args.naming.l4lb_domain.clone(),
-        namespaces: Namespaces {
-            mode: args.naming.namespace_mode.into(),
-            by_group: by_group(args),
-        },
-        ownership: args.naming.host_ownership.into(),
-        unreachable: args.naming.unreachable.into(),
-        envoy_filters: args.enable_envoy_filter,
-        ..default
-    };
-    Ok(index::mesh(&file, flags))
-}
-
-fn by_group(args: &Args) -> std::collections::BTreeMap<String, String> {
-    let mappings = args.naming.namespace_mapping.iter();
-    mappings
-        .map(|mapping| (mapping.group.clone(), mapping.namespace.clone()))
-        .collect()
-}
-
-/// The file at the default place may be missing; one that was asked for may not.
-fn mesh_config(path: &Path) -> Result<Value, ConfigError> {
-    let refuse = |why: String| ConfigError::MeshConfig {
-        path: path.to_owned(),
-        why,
-    };
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e)
-            if e.kind() == std::io::ErrorKind::NotFound
-                && path == Path::new(DEFAULT_MESH_CONFIG) =>
-        {
-            return Ok(Value::Null);
-        }
-        Err(e) => return Err(refuse(e.to_string())),
-    };
-    if text.trim().is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_yaml::from_str(&text).map_err(|e| refuse(e.to_string()))
 }
 
 fn warnings(args: &Args) -> Vec<String> {

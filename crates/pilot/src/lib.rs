@@ -22,7 +22,7 @@ mod run;
 mod sources;
 
 pub use args::{Args, LogFormat};
-pub use config::{Config, ConfigError, KubeOptions, NamedOptions};
+pub use config::{Config, ConfigError, KubeOptions, MeshFile, NamedOptions};
 pub use legacy::strip as strip_legacy_flags;
 pub use logging::init as init_logging;
 pub use run::{Running, run, start};

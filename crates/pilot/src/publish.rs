@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use api::event::{Change, SourceId, Update};
 use index::Index;
-use model::{ChangeSet, Diagnostic, Severity, World};
+use model::{ChangeSet, Diagnostic, Mesh, Severity, World};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
@@ -23,6 +23,8 @@ const OF_SOURCES: &str = "PH01";
 pub(crate) struct Publisher {
     pub(crate) index: Index,
     pub(crate) updates: mpsc::Receiver<Update>,
+    /// The mesh config after each change of its file, or why it cannot be read.
+    pub(crate) settings: mpsc::Receiver<Result<(Mesh, Vec<Diagnostic>), String>>,
     pub(crate) fleet: Fleet,
     /// The sources whose first complete list is awaited.
     pub(crate) waiting: watch::Sender<Vec<SourceId>>,
@@ -55,6 +57,11 @@ impl Publisher {
                     None => return,
                     Some(update) => due = Some(self.take(update, due)),
                 },
+                Some(read) = self.settings.recv() => {
+                    self.configure(read);
+                    let now = Instant::now();
+                    due = Some(Due::after(due, true, now, self.quiet, self.longest));
+                }
                 () = until(timer), if timer.is_some() => {
                     let since = due.take().map_or_else(Instant::now, |due| due.since);
                     self.publish(since).await;
@@ -73,6 +80,14 @@ impl Publisher {
             next = self.updates.try_recv().ok();
         }
         Due::after(due, config, Instant::now(), self.quiet, self.longest)
+    }
+
+    fn configure(&mut self, read: Result<(Mesh, Vec<Diagnostic>), String>) {
+        let (mesh, findings) = read.unwrap_or_else(|why| {
+            let finding = index::unreadable_mesh(why);
+            (self.index.mesh().clone(), vec![finding])
+        });
+        self.index.configure(mesh, findings);
     }
 
     fn log_news(&mut self, found: &Arc<[Diagnostic]>) {

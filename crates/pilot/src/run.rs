@@ -8,7 +8,7 @@ use ::watch::kube::Kube;
 use anyhow::{Context, Result, bail};
 use index::{Index, Settings};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -127,9 +127,18 @@ fn spawn(
         states: sources.states,
         waiting: still_waiting,
     });
+    let (news, mesh_configs) = mpsc::channel(1);
+    if let Some(file) = config.mesh_file.clone() {
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            stop.run_until_cancelled(file.follow(news)).await;
+            "the reader of the mesh config"
+        });
+    }
     let publisher = Publisher {
         index: Index::new(settings).with_findings(config.findings.clone()),
         updates: sources.updates,
+        settings: mesh_configs,
         fleet,
         waiting,
         quiet: config.debounce_after,

@@ -36,9 +36,11 @@ impl Kind {
     /// What to do about a refusal, where it is not the content that is at fault.
     pub const fn remedy(self) -> Option<&'static str> {
         match self {
-            // Envoy remembers the content before it reads the files, and never reads them again.
+            // Envoy 1.40 watches the folder of a certificate and its key, if it is there, for what
+            // is renamed into it. Of a root it looks once, and the same content is no news to it.
             Kind::Secret => Some(
-                "put the files there, readable for Envoy, and restart this Envoy: it looks for them once",
+                "rename certificate and key into their folder, readable for Envoy, which reads them \
+                 then; if the root or the folder was missing, restart this Envoy",
             ),
             _ => None,
         }

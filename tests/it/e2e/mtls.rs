@@ -214,10 +214,43 @@ async fn a_policy_for_the_mesh_and_one_for_a_service() {
     end(mesh).await;
 }
 
+/// With `enableAutoMtls`, which comes by an edit of the mesh config while everything runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_follow_what_servers_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let mesh = mesh_with(folder.path(), &Authority::new().unwrap(), &[]).await;
+    set(&mesh, "policy.yaml", Some(&policy(STRICT))).await;
+    answers(&mesh, 503, "nobody follows yet").await;
+    std::fs::write(mesh.files().mesh_config(), "enableAutoMtls: true\n").unwrap();
+    answers(&mesh, 200, "callers follow").await;
+    assert_eq!(
+        row(&mesh, "details").await,
+        told("details/default", "-", "OK")
+    );
+    // Services without a policy get plaintext beside it.
+    let caller = mesh.workloads_of("/productpage").remove(0);
+    assert_eq!(status(&caller, "ratings").await, 200);
+    let disable = rule("details", "details", "{mode: DISABLE}");
+    set(&mesh, "rule.yaml", Some(&disable)).await;
+    answers(&mesh, 503, "a rule has the last word").await;
+    set(&mesh, "rule.yaml", None).await;
+    answers(&mesh, 200, "callers follow again").await;
+    set(&mesh, "policy.yaml", None).await;
+    answers(&mesh, 200, "callers follow back to plaintext").await;
+    assert_eq!(row(&mesh, "details").await, told("-", "-", "OK"));
+    end(mesh).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_file_closes_and_a_replaced_one_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new().unwrap();
+    // Of ratings there is the root alone.
+    let own = folder.path().join("ratings");
+    authority.write(&own).unwrap();
+    for name in ["key.pem", "cert-chain.pem"] {
+        std::fs::remove_file(own.join(name)).unwrap();
+    }
     let mesh = mesh_with(folder.path(), &authority, &["ratings"]).await;
     set(&mesh, "mesh.yaml", Some(mesh_policy())).await;
     // A connection for each request, or an open one would outlive its certificate.
@@ -225,7 +258,7 @@ async fn a_missing_file_closes_and_a_replaced_one_is_read() {
     let all = rule("default", "*.marathon.slave.mesos", &tls);
     set(&mesh, "rule.yaml", Some(&all)).await;
     answers(&mesh, 200, "details has its files").await;
-    // ratings has none: its Envoy refuses the secret and nothing else, and takes no connection.
+    // The Envoy of ratings refuses the secret and nothing else, and takes no connection.
     let ratings = mesh.workloads_of("/ratings").remove(0);
     eventually("the secret is refused", async || {
         let (_, body) = mesh.pages().get("/debug/syncz").await.unwrap();
@@ -246,6 +279,13 @@ async fn a_missing_file_closes_and_a_replaced_one_is_read() {
     );
     let caller = mesh.workloads_of("/productpage").remove(0);
     assert_eq!(status(&caller, "ratings").await, 503, "who lacks its files");
+
+    // Its folder is there, so Envoy notices a pair that is renamed into it.
+    authority.write(&own).unwrap();
+    eventually("the files are read", async || {
+        status(&caller, "ratings").await == 200
+    })
+    .await;
 
     // Another authority's certificate is not taken; the first one's is, again.
     let details = folder.path().join("details");

@@ -2,7 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+
+use pilot::MeshFile;
+
+use super::files::Files;
 
 /// The ports that operators know from Pilot.
 const HTTP_PORT: u16 = 15007;
@@ -17,13 +20,14 @@ pub(super) struct ControlPlane {
 
 impl ControlPlane {
     /// Decides the addresses; nothing listens yet.
-    pub(super) fn new(master: Ipv4Addr, marathon: String, directory: PathBuf) -> io::Result<Self> {
+    pub(super) fn new(master: Ipv4Addr, marathon: String, files: &Files) -> io::Result<Self> {
         let mut config = pilot::Config::local()
             .with_marathon(&marathon)
             .map_err(io::Error::other)?;
         config.http = free_port(master, HTTP_PORT)?;
         config.grpc = free_port(master, GRPC_PORT)?;
-        config.directory = Some(directory);
+        config.directory = Some(files.config());
+        config.mesh_file = Some(MeshFile::optional(files.mesh_config()));
         Ok(Self {
             config,
             running: None,

@@ -63,6 +63,11 @@ impl Files {
         self.root.join("config")
     }
 
+    /// The mesh config, which is not there at first.
+    pub fn mesh_config(&self) -> PathBuf {
+        self.root.join("mesh.yaml")
+    }
+
     /// The Istio files of the sample.
     pub fn samples(&self) -> PathBuf {
         self.root.join("samples")

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use model::{Capture, Diagnostic, Protocol, Reporting, Service};
 
 use super::chains::Chains;
-use crate::cluster::unknown_destination;
 use crate::filter::Handling;
 use crate::listener::outbound::{HttpPort, OutboundKey};
 use crate::names;
@@ -92,7 +91,7 @@ impl PortServices {
             chains,
             tcp: !self.tcp.is_empty(),
             // Who is called at its own address has no other destination to go to.
-            unmatched: redirected.then(|| unknown_destination(mesh.outbound)),
+            unmatched: redirected.then(|| registry.unknown_destination()),
             handling: Handling::new(mesh, asking.reporting),
         })
     }

@@ -17,6 +17,7 @@ use crate::listener::{outbound, virtual_};
 use crate::registry::{Registry, connect_timeout};
 use crate::reporting::Told;
 use crate::route::{self, Caller, SidecarKey};
+use crate::view::egress_binding;
 
 /// The clusters that every sidecar has beside those of services.
 pub(crate) fn clusters(registry: &Registry) -> [Built; 2] {
@@ -31,7 +32,8 @@ pub(crate) fn clusters(registry: &Registry) -> [Built; 2] {
 /// The outbound listener of a port; `None` if nothing is to be taken there.
 pub(crate) fn listener(registry: &Registry, port: u16, asking: Asking<'_>) -> Option<Built> {
     let services = registry.ports().get(&port)?;
-    let address = SocketAddr::new(outbound_address(asking.capture), port);
+    let Stand { address, capture } = stand(registry, asking.capture, port);
+    let asking = Asking { capture, ..asking };
     let mut diagnostics = Vec::new();
     let key = services.listener(address, registry, asking, &mut diagnostics)?;
     let mut built = Built::listener(&outbound::build(&key));
@@ -57,7 +59,6 @@ pub(crate) fn routes(
         port,
         services: &services.http,
         registry,
-        policy: registry.world.mesh.outbound,
         domain,
         caller,
     };
@@ -94,6 +95,33 @@ pub(crate) fn asking<'a>(proxy: &'a Proxy, told: &'a Told) -> Asking<'a> {
     }
 }
 
+/// Where an outbound listener stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stand {
+    pub(crate) address: SocketAddr,
+    /// How connections come to it.
+    pub(crate) capture: Capture,
+}
+
+/// What the egress listener of the caller's sidecar says of a port, else where all of the workload's
+/// connections are taken. One that is bound and names no address is for the workload alone.
+pub(crate) fn stand(registry: &Registry, capture: Capture, port: u16) -> Stand {
+    let binding = egress_binding(&registry.world, port);
+    let usual = match (binding.bound, capture) {
+        (true, Capture::Redirect) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        _ => outbound_address(capture),
+    };
+    let outbound = binding.address.unwrap_or(usual);
+    let bound = binding.bound || capture != Capture::Redirect;
+    Stand {
+        address: SocketAddr::new(outbound, port),
+        capture: match bound {
+            true => Capture::Explicit { outbound },
+            false => Capture::Redirect,
+        },
+    }
+}
+
 /// Outbound listeners give way to the proxy's own.
 fn hidden(
     registry: &Registry,
@@ -102,10 +130,10 @@ fn hidden(
     listeners: &Listeners,
     output: &mut Output,
 ) {
-    let outbound = outbound_address(proxy.capture);
     let asking = asking(proxy, told);
     for (address, owner) in listeners.taken() {
-        if address.ip() == outbound && listener(registry, address.port(), asking).is_some() {
+        let stand = stand(registry, proxy.capture, address.port());
+        if stand.address == *address && listener(registry, address.port(), asking).is_some() {
             output.diagnostics.push(conflict(*address, owner, None));
         }
     }
@@ -125,16 +153,17 @@ pub(crate) fn contested(registry: &Registry, proxy: &Proxy) -> Vec<u16> {
     if proxy.capture == Capture::Redirect {
         ports.extend(virtual_::ports(&registry.world.mesh));
     }
-    let outbound = outbound_address(proxy.capture);
+    let at = |port: u16| Some(stand(registry, proxy.capture, port).address.ip());
     let instance = proxy.instance.as_deref();
-    let own = instance.filter(|i| i.address == Some(outbound));
-    ports.extend(
-        own.into_iter()
-            .flat_map(|i| &i.ports)
-            .map(|port| port.target),
-    );
+    let own = instance.and_then(|instance| instance.address);
+    let declared = instance.into_iter().flat_map(|instance| &instance.ports);
+    let declared = declared.map(|port| port.target);
+    ports.extend(declared.filter(|port| own.is_some() && own == at(*port)));
     let ingress = inbound::ingress(registry, proxy).unwrap_or_default();
-    let there = |listener: &&Ingress| own.is_some() || listener.binding.address == Some(outbound);
+    let there = |listener: &&Ingress| {
+        let outbound = at(listener.port);
+        own == outbound || listener.binding.address == outbound
+    };
     ports.extend(ingress.iter().filter(there).map(|listener| listener.port));
     ports
 }
@@ -152,7 +181,7 @@ fn virtual_listeners(
     let inbound = SocketAddr::new(any, mesh.inbound_port);
     let key = virtual_::OutboundKey {
         port: mesh.outbound_port,
-        policy: mesh.outbound,
+        unmatched: registry.unknown_destination(),
         own: proxy.instance.as_ref().and_then(|i| i.address),
         handling: Handling::new(mesh, serving.told.as_client()),
     };

@@ -212,7 +212,8 @@ impl<'a> Redo<'a> {
             _ => return,
         };
         let built = differs.then(|| sidecar::listener(registry, port, asking));
-        let name = names::listener(sidecar::outbound_address(asking.capture), port);
+        let stand = sidecar::stand(registry, asking.capture, port);
+        let name = names::listener(stand.address.ip(), port);
         self.put_or_remove(key, &name, built.flatten());
     }
 

@@ -6,11 +6,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use model::{Mesh, OutboundPolicy};
+use model::Mesh;
 
 use super::inbound::{PortKey, port_chains};
 use super::{filter_chain, listener, secured, to_address, to_port};
-use crate::cluster::unknown_destination;
 use crate::filter::{self, Handling, TcpKey};
 use crate::tls::Identity;
 use crate::{message, names, pb};
@@ -24,7 +23,8 @@ pub(crate) fn ports(mesh: &Mesh) -> [u16; 2] {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OutboundKey<'a> {
     pub(crate) port: u16,
-    pub(crate) policy: OutboundPolicy,
+    /// The cluster of connections that no other listener takes.
+    pub(crate) unmatched: &'a str,
     /// The workload's own address.
     pub(crate) own: Option<IpAddr>,
     pub(crate) handling: Handling<'a>,
@@ -48,7 +48,7 @@ pub(crate) fn outbound(key: &OutboundKey<'_>) -> pb::listener::Listener {
     let to_unknown = filter_chain(
         names::VIRTUAL_OUTBOUND_CATCH_ALL.to_owned(),
         None,
-        tcp(unknown_destination(key.policy), key.handling),
+        tcp(key.unmatched, key.handling),
     );
     let chains = [Some(to_itself), to_own, Some(to_unknown)];
     let name = names::VIRTUAL_OUTBOUND.to_owned();

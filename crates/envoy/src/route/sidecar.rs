@@ -12,7 +12,7 @@ use super::{everything, virtual_host, written};
 use crate::built::Built;
 use crate::finding::{self, Text, code};
 use crate::registry::Registry;
-use crate::{Kind, cluster, names, pb, wire};
+use crate::{Kind, names, pb, wire};
 
 /// All that the routes of a port depend on.
 pub(crate) struct SidecarKey<'a> {
@@ -22,7 +22,6 @@ pub(crate) struct SidecarKey<'a> {
     /// Knows the virtual services of hosts, and resolves the destinations of routes; nothing else
     /// is asked of it.
     pub(crate) registry: &'a Registry,
-    pub(crate) policy: OutboundPolicy,
     /// The domain that the asking proxy completes short names with.
     pub(crate) domain: &'a str,
     pub(crate) caller: Caller<'a>,
@@ -56,7 +55,7 @@ pub(crate) fn sidecar(key: &SidecarKey<'_>, buffer: &mut Vec<u8>) -> Built {
             });
         }
         if !taken.has(every) {
-            wire::message_of(buffer, 2, &catch_all(key.policy));
+            wire::message_of(buffer, 2, &catch_all(key.registry));
         }
     });
     Built {
@@ -190,10 +189,10 @@ fn routes(
 }
 
 /// Requests for hosts that the mesh does not know.
-fn catch_all(policy: OutboundPolicy) -> pb::route::VirtualHost {
-    let (name, route) = match policy {
+fn catch_all(registry: &Registry) -> pb::route::VirtualHost {
+    let (name, route) = match registry.world.mesh.outbound {
         OutboundPolicy::AllowAny => {
-            let cluster = cluster::unknown_destination(policy).to_owned();
+            let cluster = registry.unknown_destination().to_owned();
             (names::ALLOW_ANY, everything(names::ALLOW_ANY, cluster))
         }
         OutboundPolicy::RegistryOnly => (names::BLOCK_ALL, blocked()),

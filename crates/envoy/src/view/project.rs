@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use model::route::{Action, VirtualService};
 use model::{
-    ChangeSet, DestinationRule, Egress, EgressHost, EgressNamespace, Hostname, Service, Sidecar,
-    World,
+    Binding, ChangeSet, DestinationRule, Egress, EgressHost, EgressNamespace, Hostname, Service,
+    Sidecar, World,
 };
 
 use super::View;
@@ -52,7 +52,9 @@ impl Projection {
         let routes: Vec<_> = services.filter(|s| shown.routes(s)).cloned().collect();
         if !shown.egress.is_empty() {
             let to = routes.iter().flat_map(|service| destinations(service));
-            shown.destinations = to.cloned().collect();
+            let proxy = sidecar.iter().filter_map(|s| s.egress_proxy.as_ref());
+            let proxy = proxy.map(|to| &to.host);
+            shown.destinations = to.chain(proxy).cloned().collect();
         }
         let mut seen = Projection {
             view: view.clone(),
@@ -151,10 +153,14 @@ impl Projection {
                 seen.services = shown.map(|(host, s)| (host.clone(), s.clone())).collect();
             }
         }
-        if let Some(policy) = sidecar.as_ref().and_then(|sidecar| sidecar.outbound)
-            && policy != seen.mesh.outbound
+        if let Some((policy, proxy)) = sidecar
+            .as_ref()
+            .and_then(|sidecar| Some((sidecar.outbound?, &sidecar.egress_proxy)))
+            && (policy != seen.mesh.outbound || proxy.is_some())
         {
-            Arc::make_mut(&mut seen.mesh).outbound = policy;
+            let mesh = Arc::make_mut(&mut seen.mesh);
+            mesh.outbound = policy;
+            mesh.egress_proxy.clone_from(proxy);
         }
         seen.virtual_services = routes.into();
         seen.destination_rules = rules.into();
@@ -225,6 +231,13 @@ pub(crate) fn listener(sidecar: &Sidecar, port: u16) -> Option<&Egress> {
     let mut own = sidecar.egress.iter();
     let own = own.find(|egress| egress.port.is_some_and(|own| own.number == port));
     own.or_else(|| sidecar.egress.iter().find(|egress| egress.port.is_none()))
+}
+
+/// Where a sidecar wants the listener of a port. Of a World that is seen through a view.
+pub(crate) fn egress_binding(world: &World, port: u16) -> Binding {
+    let sidecar = world.sidecars.first();
+    let egress = sidecar.and_then(|sidecar| listener(sidecar, port));
+    egress.map(|egress| egress.binding).unwrap_or_default()
 }
 
 /// Own namespaces were replaced by their names before.

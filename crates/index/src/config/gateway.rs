@@ -69,7 +69,7 @@ fn convert_server(
     let bind = bind(server, &at, report);
     let hosts = hosts(server, &at, context, report);
     let protocol = protocol?;
-    let security = tls::security(protocol, server.tls.as_ref(), &at, report);
+    let security = tls::security(protocol, server.tls.as_ref(), &at, context, report);
     Some(Server {
         position,
         port: number?,

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use api::istio;
 use model::{
-    Binding, Egress, EgressHost, EgressNamespace, EgressPort, Hostname, OutboundPolicy, Protocol,
-    Sidecar,
+    Binding, Egress, EgressHost, EgressNamespace, EgressPort, EgressProxy, Hostname,
+    OutboundPolicy, Protocol, Sidecar,
 };
 
 use super::object::Context;
@@ -37,6 +37,8 @@ pub(super) fn convert(
         );
     }
     let outbound = policy.and_then(|policy| outbound(policy, report));
+    let proxy = policy.and_then(|policy| policy.egress_proxy.as_ref());
+    let egress_proxy = proxy.and_then(|proxy| egress_proxy(proxy, context, report));
     let egress = egress(&spec.egress, context, report);
     let ingress = ingress::listeners(&spec.ingress, report);
     let selector = spec
@@ -48,6 +50,7 @@ pub(super) fn convert(
         egress,
         ingress,
         outbound,
+        egress_proxy: egress_proxy.filter(|_| outbound == Some(OutboundPolicy::AllowAny)),
     })
 }
 
@@ -72,11 +75,6 @@ fn outbound(policy: &istio::SidecarOutboundPolicy, report: &mut Report) -> Optio
                 "use the mode ALLOW_ANY, or remove the egress proxy",
             );
         }
-        ignored(
-            &format!("{field}.egressProxy"),
-            "a proxy for all other traffic",
-            report,
-        );
     }
     match policy.mode.as_deref() {
         // Without a word it is 0 of the schema, which is REGISTRY_ONLY.
@@ -92,6 +90,27 @@ fn outbound(policy: &istio::SidecarOutboundPolicy, report: &mut Report) -> Optio
             None
         }
     }
+}
+
+fn egress_proxy(
+    to: &istio::Destination,
+    context: &Context<'_>,
+    report: &mut Report,
+) -> Option<EgressProxy> {
+    let field = "spec.outboundTrafficPolicy.egressProxy";
+    let host = names::host(&to.host, &format!("{field}.host"), context, report)?;
+    let port = to.port.as_ref().and_then(|port| port.number);
+    let Some(port) = port.filter(|port| *port > 0) else {
+        report.refuse(
+            codes::SIDECAR_EGRESS,
+            format!("{field}.port.number"),
+            "the port of the egress proxy has no number",
+            "write port: {number: 8080}, or whatever port the service has",
+        );
+        return None;
+    };
+    let subset = to.subset.clone().filter(|subset| !subset.is_empty());
+    Some(EgressProxy { host, port, subset })
 }
 
 fn egress(
@@ -112,9 +131,6 @@ fn egress(
         else {
             continue;
         };
-        if binding != Binding::default() {
-            ignored(&field, "a bind address or a mode of capture", report);
-        }
         let listener = Egress {
             port,
             binding,

@@ -72,6 +72,7 @@ pub(super) fn of_sidecars(sidecars: &Ordered<Sidecar>, world: &World) -> Vec<Dia
         let sidecar = &*placed.value;
         let namespace = &*sidecar.object.namespace;
         let mut report = Report::new(sidecar.object.clone(), placed.location.clone(), "");
+        check_proxy(sidecar, world, &mut report);
         match &sidecar.selector {
             None => {
                 let first = *defaults.entry(namespace).or_insert(sidecar);
@@ -100,6 +101,22 @@ pub(super) fn of_sidecars(sidecars: &Ordered<Sidecar>, world: &World) -> Vec<Dia
         all.extend(report.into_diagnostics());
     }
     all
+}
+
+fn check_proxy(sidecar: &Sidecar, world: &World, report: &mut Report) {
+    let Some(proxy) = &sidecar.egress_proxy else {
+        return;
+    };
+    let known = world.services.get(&proxy.host);
+    if known.is_none_or(|service| service.port(proxy.port).is_none()) {
+        report.warn(
+            codes::UNKNOWN_HOST,
+            "spec.outboundTrafficPolicy.egressProxy",
+            format!("no service {} has the port {}", proxy.host, proxy.port),
+            "what goes to unknown hosts is answered with 503, or closed",
+            "name a service of the mesh by its full name, and one of its ports",
+        );
+    }
 }
 
 fn conflict(first: &Sidecar, of: &str, report: &mut Report) {

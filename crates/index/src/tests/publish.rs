@@ -205,3 +205,29 @@ fn another_order_of_precedence_is_a_change() {
             .contains(&before.virtual_services[0].object)
     );
 }
+
+#[test]
+fn another_mesh_config_builds_services_again_and_keeps_what_objects_were_read_with() {
+    let mut index = index();
+    index.apply(workload(Event::Apply(reviews(2))));
+    index.apply(config(Event::Apply(to_subset("a", "v1"))));
+    published(&mut index);
+    let wanted = model::Mesh {
+        auto_mtls: true,
+        trust_domain: "shop".into(),
+        root_namespace: "root".into(),
+        ..model::Mesh::default()
+    };
+    index.configure(wanted.clone(), Vec::new());
+    let next = published(&mut index);
+    assert!(next.changes.mesh && next.world.mesh.auto_mtls);
+    let service = &next.world.services[&host("reviews.marathon.slave.mesos")];
+    let name = "spiffe://shop/ns/default/sa/default";
+    assert_eq!(service.subject_alt_names, [name]);
+    assert_eq!(*next.world.mesh.root_namespace, *"istio-system");
+    let found: Vec<&str> = next.world.diagnostics.iter().map(|d| &*d.field).collect();
+    assert!(found.contains(&"rootNamespace"));
+    // The same again is no news.
+    index.configure(wanted, Vec::new());
+    assert!(index.publish().is_none());
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::event::SourceId;
 use api::marathon::{Workload, WorkloadKey, WorkloadKind};
 use jiff::Timestamp;
-use model::{Diagnostic, Endpoint, Hostname, Instance, Mesh, ObjectRef, Port, Standing};
+use model::{Diagnostic, Endpoint, ExportTo, Hostname, Instance, Mesh, ObjectRef, Port, Standing};
 
 use super::{app, pod};
 use crate::NAMESPACE;
@@ -42,6 +42,8 @@ pub(crate) struct Claim {
     /// Numbers are unique.
     pub(crate) ports: Vec<Port>,
     pub(crate) aliases: BTreeSet<Hostname>,
+    /// `None` leaves it to the mesh.
+    pub(crate) export_to: Option<ExportTo>,
 }
 
 /// One instance and what it offers to its services.

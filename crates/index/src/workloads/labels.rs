@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{Hostname, Mesh};
+use model::{ExportTo, Hostname, Mesh};
 
 use crate::report::Report;
 use crate::{codes, naming};
@@ -16,6 +16,8 @@ const NAMESPACE: &str = "istio.io/namespace";
 const NAMESPACE_ALIAS: &str = "ISTIO_NAMESPACE";
 /// Comma list of further full names for the first service.
 const ALIASES: &str = "istio.io/hosts";
+/// Comma list of the namespaces that see the services, as `exportTo` has them.
+const EXPORT_TO: &str = "istio.io/export-to";
 const NETWORK: &str = "istio.io/network";
 const IP_INDEX: &str = "istio.io/ip-index";
 const WEIGHT: &str = "istio.io/weight";
@@ -33,6 +35,8 @@ pub(super) struct Names {
     pub(super) hosts: Option<Vec<Hostname>>,
     /// The other names of each of these services.
     pub(super) aliases: BTreeMap<Hostname, BTreeSet<Hostname>>,
+    /// Who sees them; `None` leaves it to the mesh.
+    pub(super) export_to: Option<ExportTo>,
 }
 
 /// Which of an instance's addresses is meant.
@@ -56,6 +60,7 @@ pub(super) fn names(
     report.belongs_to(&namespace);
     super::account::check(labels, report);
     let mut names = Names {
+        export_to: exports(labels, &namespace, report),
         namespace,
         derived_from,
         hosts: None,
@@ -199,6 +204,30 @@ fn namespace(labels: &BTreeMap<String, String>, report: &mut Report) -> Option<A
         "use one label of at most 63 lower-case letters, digits and inner hyphens",
     );
     None
+}
+
+fn exports(
+    labels: &BTreeMap<String, String>,
+    own: &Arc<str>,
+    report: &mut Report,
+) -> Option<ExportTo> {
+    let value = labels.get(EXPORT_TO)?;
+    let named: Vec<&str> = list(value).collect();
+    let parsed = match named.is_empty() {
+        true => Err("it names nobody".to_owned()),
+        false => crate::config::parse_exports(&named, own),
+    };
+    let refused = |why: &String| {
+        report.warn(
+            codes::LABEL_VALUE,
+            format!("labels.{EXPORT_TO}"),
+            why.as_str(),
+            "the mesh's defaultServiceExportTo holds",
+            "write \".\" for the own namespace, \"*\" alone for all, \"~\" alone for none, or names \
+             of namespaces",
+        );
+    };
+    parsed.inspect_err(refused).ok()
 }
 
 /// Which address the labels choose.

@@ -79,6 +79,7 @@ impl Revision {
                 derived_from: None,
                 hosts: None,
                 aliases: BTreeMap::new(),
+                export_to: None,
             },
             weight: 1,
             mode,
@@ -125,6 +126,7 @@ impl Gathering {
                 namespace: names.namespace.clone(),
                 ports: Vec::new(),
                 aliases: BTreeSet::new(),
+                export_to: names.export_to.clone(),
             });
             claim
                 .aliases

@@ -48,6 +48,15 @@ pub struct NamingArgs {
         value_name = "DOMAIN"
     )]
     pub l4lb_domain: String,
+
+    /// The folder on gateways' machines with a folder for each `credentialName`.
+    #[arg(
+        long,
+        alias = "credentials-dir",
+        default_value = "/etc/istio/credentials",
+        value_name = "DIR"
+    )]
+    pub credentials_dir: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

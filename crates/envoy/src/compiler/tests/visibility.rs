@@ -62,22 +62,40 @@ fn sidecar_scope() -> impl Strategy<Value = Sidecar> {
         host: host(name),
     });
     let hosts = prop::collection::vec(host, 1..3);
-    let egress = (select(&[None, Some(80u16), Some(9080)][..]), hosts);
+    let binding = (
+        select(&[None, Some("127.0.0.5"), Some("10.0.0.7")][..]),
+        any::<bool>(),
+    );
+    let binding = prop::option::weighted(0.3, binding);
+    let egress = (select(&[None, Some(80u16), Some(9080)][..]), hosts, binding);
     let egress = prop::collection::vec(egress, 0..3).prop_map(|mut list| {
-        list.sort_by_key(|(port, _)| std::cmp::Reverse(*port));
-        list.dedup_by_key(|(port, _)| *port);
-        let listener = |(number, hosts): (Option<u16>, Vec<EgressHost>)| Egress {
+        list.sort_by_key(|(port, ..)| std::cmp::Reverse(*port));
+        list.dedup_by_key(|(port, ..)| *port);
+        let listener = |(number, hosts, binding): (
+            Option<u16>,
+            Vec<EgressHost>,
+            Option<(Option<&str>, bool)>,
+        )| Egress {
             port: number.map(|number| EgressPort {
                 number,
                 protocol: Protocol::Http,
             }),
-            binding: Binding::default(),
+            binding: binding.map_or_else(Binding::default, |(address, bound)| Binding {
+                address: address.map(ip),
+                bound,
+            }),
             hosts,
         };
         list.into_iter().map(listener).collect()
     });
-    let policy = select(&[None, Some(OutboundPolicy::RegistryOnly)][..]);
-    (egress, ingress(), policy).prop_map(|(egress, ingress, outbound)| Sidecar {
+    let (none, all) = (OutboundPolicy::RegistryOnly, OutboundPolicy::AllowAny);
+    let policy = (select(vec![None, Some(none), Some(all)]), select(HOSTS));
+    (egress, ingress(), policy).prop_map(move |(egress, ingress, (outbound, proxy))| Sidecar {
+        egress_proxy: (outbound == Some(all)).then(|| EgressProxy {
+            host: crate::fixtures::host(proxy),
+            port: 80,
+            subset: None,
+        }),
         object: object("Sidecar", ""),
         selector: None,
         egress,

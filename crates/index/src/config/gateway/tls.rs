@@ -5,7 +5,7 @@ mod versions;
 use std::sync::Arc;
 
 use api::istio::{self, TlsMode};
-use model::gateway::{CREDENTIALS, Security};
+use model::gateway::Security;
 use model::tls::{
     Cipher, ClientCheck, FilePath, Fingerprint, KeyHash, KeyPair, ServerIdentity, ServerTls,
     TlsVersion, VerifyClient, Versions,
@@ -14,6 +14,7 @@ use model::{Hostname, Protocol};
 
 use super::LEFT_OUT;
 use crate::codes;
+use crate::config::object::Context;
 use crate::report::Report;
 
 /// Envoy takes one certificate of each kind of key, and there are two kinds.
@@ -24,6 +25,8 @@ pub(super) struct Reader<'a> {
     pub(super) tls: &'a istio::ServerTls,
     /// The path of the server.
     pub(super) at: &'a str,
+    /// The folder of credentials on the gateway's machine.
+    pub(super) credentials: &'a str,
     pub(super) report: &'a mut Report,
 }
 
@@ -32,6 +35,7 @@ pub(super) fn security(
     protocol: Protocol,
     tls: Option<&istio::ServerTls>,
     at: &str,
+    context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Security> {
     let empty = istio::ServerTls::default();
@@ -39,6 +43,7 @@ pub(super) fn security(
     let mut reader = Reader {
         tls: tls.unwrap_or(&empty),
         at,
+        credentials: &context.mesh.credentials,
         report,
     };
     match protocol {
@@ -224,7 +229,8 @@ impl Reader<'_> {
     /// Names a folder of files on the gateway's machine: keys never travel.
     fn credential(&mut self, name: &Option<String>, field: &str) -> Option<KeyPair> {
         let name = self.folder(name, field)?;
-        let file = |file: &str| FilePath::parse(&format!("{CREDENTIALS}/{name}/{file}")).ok();
+        let credentials = self.credentials;
+        let file = |file: &str| FilePath::parse(&format!("{credentials}/{name}/{file}")).ok();
         Some(KeyPair {
             chain: file("tls.crt")?,
             key: file("tls.key")?,
@@ -239,7 +245,8 @@ impl Reader<'_> {
                 let why = format!("{text:?} is not the name of a credential");
                 let remedy = format!(
                     "use letters, digits, dots and inner hyphens; it names a folder of \
-                     {CREDENTIALS} on the gateway's machine"
+                     {} on the gateway's machine",
+                    self.credentials
                 );
                 self.unfit(field, &why, &remedy)
             }
@@ -321,7 +328,7 @@ impl Reader<'_> {
         match named {
             Some((name, field)) if checks => {
                 let name = self.folder(name, field)?;
-                Some(FilePath::parse(&format!("{CREDENTIALS}/{name}/ca.crt")).ok())
+                Some(FilePath::parse(&format!("{}/{name}/ca.crt", self.credentials)).ok())
             }
             _ if checks => {
                 let why = "nothing says which clients' certificates are good";
