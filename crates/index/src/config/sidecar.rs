@@ -66,15 +66,13 @@ fn ignored(field: &str, what: &str, report: &mut Report) {
 
 fn outbound(policy: &istio::SidecarOutboundPolicy, report: &mut Report) -> Option<OutboundPolicy> {
     let field = "spec.outboundTrafficPolicy";
-    if policy.egress_proxy.is_some() {
-        if policy.mode.as_deref() != Some("ALLOW_ANY") {
-            report.refuse(
-                codes::SIDECAR_EGRESS,
-                format!("{field}.egressProxy"),
-                "with REGISTRY_ONLY nothing is left that could go to an egress proxy",
-                "use the mode ALLOW_ANY, or remove the egress proxy",
-            );
-        }
+    if policy.egress_proxy.is_some() && policy.mode.as_deref() != Some("ALLOW_ANY") {
+        report.refuse(
+            codes::SIDECAR_EGRESS,
+            format!("{field}.egressProxy"),
+            "with REGISTRY_ONLY nothing is left that could go to an egress proxy",
+            "use the mode ALLOW_ANY, or remove the egress proxy",
+        );
     }
     match policy.mode.as_deref() {
         // Without a word it is 0 of the schema, which is REGISTRY_ONLY.
