@@ -54,6 +54,13 @@ fn named_sidecar(name: &str, sidecar: Sidecar) -> Sidecar {
     }
 }
 
+/// A port, what is seen there, and where the listener stands.
+type Listener = (
+    Option<u16>,
+    Vec<EgressHost>,
+    Option<(Option<&'static str>, bool)>,
+);
+
 fn sidecar_scope() -> impl Strategy<Value = Sidecar> {
     use EgressNamespace::{Any, Named, Nowhere, Own};
     let namespace = select(vec![Any, Own, Nowhere, Named("other".into())]);
@@ -71,11 +78,7 @@ fn sidecar_scope() -> impl Strategy<Value = Sidecar> {
     let egress = prop::collection::vec(egress, 0..3).prop_map(|mut list| {
         list.sort_by_key(|(port, ..)| std::cmp::Reverse(*port));
         list.dedup_by_key(|(port, ..)| *port);
-        let listener = |(number, hosts, binding): (
-            Option<u16>,
-            Vec<EgressHost>,
-            Option<(Option<&str>, bool)>,
-        )| Egress {
+        let listener = |(number, hosts, binding): Listener| Egress {
             port: number.map(|number| EgressPort {
                 number,
                 protocol: Protocol::Http,
