@@ -11,12 +11,20 @@ use std::time::{Duration, Instant};
 use demo::bootstrap::{AdsMode, Bootstrap, Interception, Role};
 use demo::envoy::Launch;
 use demo::{Binary, Block, EnvoyProcess, TaskAddresses};
+use envoy_types::pb::envoy::config::cluster::v3::Cluster;
+use envoy_types::pb::envoy::config::core::v3::address;
 use envoy_types::pb::envoy::config::core::v3::data_source::Specifier;
-use envoy_types::pb::envoy::config::core::v3::{DataSource, WatchedDirectory};
-use envoy_types::pb::envoy::config::listener::v3::Listener;
+use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
+use envoy_types::pb::envoy::config::core::v3::{
+    Address, DataSource, SocketAddress, WatchedDirectory,
+};
+use envoy_types::pb::envoy::config::listener::v3::filter::ConfigType;
+use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener};
+use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
+use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::tcp_proxy::ClusterSpecifier;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{Secret, secret};
-use envoy_types::pb::google::protobuf::BoolValue;
-use prost::Message;
+use envoy_types::pb::google::protobuf::{Any, BoolValue};
+use prost::{Message, Name};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -84,6 +92,9 @@ impl Scene {
             };
             builder = builder.insert(kind, Resource::new(kind, resource.name, body));
         }
+        for (kind, name, body) in marks(number) {
+            builder = builder.insert(kind, Resource::new(kind, name.as_str(), body));
+        }
         let listeners = rendered
             .iter()
             .filter(|((kind, _), _)| *kind == envoy::Kind::Listener);
@@ -100,26 +111,73 @@ impl Scene {
         }
     }
 
-    /// Whether the client has all of it.
-    fn is_on(&self, connections: &Connections) -> bool {
+    /// What the client does not have yet; empty once it has all of it.
+    fn lacking(&self, connections: &Connections) -> Vec<String> {
         let all = connections.list();
         let Some(status) = all.first().map(|connection| &connection.status) else {
-            return false;
+            return vec!["a stream".to_owned()];
         };
-        let whole = |kind: Kind| {
-            let mark = status.kinds.get(&kind).and_then(|kind| kind.acked.as_ref());
-            mark.is_some_and(|mark| mark.version == self.snapshot.version(kind).to_string())
-        };
-        let named = |kind: Kind, count: usize| match status.kinds.get(&kind) {
-            None => count == 0,
+        let mut lacking = Vec::new();
+        for kind in [Kind::Cluster, Kind::Listener] {
+            let known = status.kinds.get(&kind).and_then(|kind| kind.acked.as_ref());
+            let version = self.snapshot.version(kind).to_string();
+            if known.is_none_or(|mark| mark.version != version) {
+                lacking.push(format!("{kind} {version}"));
+            }
+        }
+        for (kind, count) in [(Kind::Route, self.routes), (Kind::Endpoint, self.endpoints)] {
+            let known = status.kinds.get(&kind);
             // Listeners that are being drained hold on to what they had.
-            Some(kind) => kind.subscribed >= count && kind.is_synced(),
-        };
-        whole(Kind::Cluster)
-            && whole(Kind::Listener)
-            && named(Kind::Route, self.routes)
-            && named(Kind::Endpoint, self.endpoints)
+            let there = known.map_or(count == 0, |k| k.subscribed >= count && k.is_synced());
+            if !there {
+                lacking.push(format!("{count} of {kind}"));
+            }
+        }
+        lacking
     }
+}
+
+/// A cluster and a listener of this scene alone. Without them a scene that takes back what the one
+/// before would have removed leaves nothing to send, and no answer to wait for.
+fn marks(number: u64) -> [(Kind, String, Vec<u8>); 2] {
+    let name = format!("scene-{number}");
+    let cluster = Cluster {
+        name: name.clone(),
+        ..Cluster::default()
+    };
+    let to = TcpProxy {
+        stat_prefix: name.clone(),
+        cluster_specifier: Some(ClusterSpecifier::Cluster(name.clone())),
+        ..TcpProxy::default()
+    };
+    let filter = Filter {
+        name: "envoy.filters.network.tcp_proxy".to_owned(),
+        config_type: Some(ConfigType::TypedConfig(Any {
+            type_url: TcpProxy::type_url(),
+            value: to.encode_to_vec(),
+        })),
+    };
+    let port = u32::try_from(20_000 + number).unwrap();
+    let listener = Listener {
+        name: name.clone(),
+        address: Some(Address {
+            address: Some(address::Address::SocketAddress(SocketAddress {
+                address: "127.0.0.9".to_owned(),
+                port_specifier: Some(PortSpecifier::PortValue(port)),
+                ..SocketAddress::default()
+            })),
+        }),
+        filter_chains: vec![FilterChain {
+            filters: vec![filter],
+            ..FilterChain::default()
+        }],
+        bind_to_port: Some(BoolValue { value: false }),
+        ..Listener::default()
+    };
+    [
+        (Kind::Cluster, name.clone(), cluster.encode_to_vec()),
+        (Kind::Listener, name, listener.encode_to_vec()),
+    ]
 }
 
 fn kind(kind: envoy::Kind) -> Kind {
@@ -252,12 +310,14 @@ async fn one_envoy_takes_all_cases_one_after_another() {
     for scene in scenes {
         show.send_replace(Some(scene.snapshot.clone()));
         let deadline = Instant::now() + PATIENCE;
-        while !scene.is_on(&connections) {
+        while let lacking = scene.lacking(&connections)
+            && !lacking.is_empty()
+        {
             let refused = stage.refused.lock().unwrap().join("\n");
             assert!(refused.is_empty(), "{}: {refused}", scene.name);
             assert!(
                 Instant::now() < deadline,
-                "{}: not taken within {PATIENCE:?}: {:#?}",
+                "{}: not taken within {PATIENCE:?}, lacking {lacking:?}: {:#?}",
                 scene.name,
                 connections.list()
             );
