@@ -180,9 +180,9 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
             report.warn(
                 codes::KIND_NOT_IN_FORCE,
                 "",
-                format!("{kind} is recognised, not yet in force"),
-                "the object has no effect",
-                "nothing needs to be done; this version of Pilothouse does not compile the kind",
+                format!("{kind}, of Istio's first authorization, is recognised and not in force"),
+                "the object has no effect: it keeps no one out",
+                "write an AuthorizationPolicy, which says who may do what in one object",
             );
             None
         }

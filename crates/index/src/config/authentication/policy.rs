@@ -235,6 +235,6 @@ fn ignored(field: String, why: &str, report: &mut Report) {
         field,
         why,
         "the field has no effect; what the policy says of mutual TLS is in force",
-        "check tokens in the application, or in a gateway in front of the mesh",
+        "write a RequestAuthentication for the tokens, and an AuthorizationPolicy for who needs one",
     );
 }
