@@ -54,10 +54,11 @@ impl Guards {
         root: &str,
         proxy: &Proxy,
     ) -> Guards {
-        let policies = policies
-            .iter()
-            .filter(|policy| policy.concerns(proxy, root));
-        let tokens = tokens.iter().filter(|policy| policy.concerns(proxy, root));
+        let (namespace, labels) = (&*proxy.namespace, &proxy.labels);
+        let policies = policies.iter();
+        let policies = policies.filter(|policy| policy.selects(root, namespace, labels));
+        let tokens = tokens.iter();
+        let tokens = tokens.filter(|policy| policy.selects(root, namespace, labels));
         Guards {
             policies: policies.cloned().collect(),
             tokens: tokens.cloned().collect(),

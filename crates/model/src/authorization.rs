@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Cidr, Labels, ObjectRef, Proxy};
+use crate::{Cidr, Labels, ObjectRef};
 
 /// One object that lets callers in, or keeps them out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -117,11 +117,9 @@ pub enum Wildcard {
 // === impl Authorization ===
 
 impl Authorization {
-    /// Whether the object is one of a proxy's.
-    pub fn concerns(&self, proxy: &Proxy, root_namespace: &str) -> bool {
-        let namespace = &*self.object.namespace;
-        let near = namespace == &*proxy.namespace || namespace == root_namespace;
-        near && self.selector.selects(&proxy.labels)
+    /// Whether it is for a workload of this namespace with these labels.
+    pub fn selects(&self, root: &str, namespace: &str, labels: &Labels) -> bool {
+        self.object.reaches(namespace, root) && self.selector.selects(labels)
     }
 }
 

@@ -12,6 +12,14 @@ pub struct ObjectRef {
     pub name: Arc<str>,
 }
 
+impl ObjectRef {
+    /// Whether what the object says is also for another namespace: its own, or any if it is one of
+    /// the root namespace.
+    pub fn reaches(&self, namespace: &str, root: &str) -> bool {
+        *self.namespace == *namespace || *self.namespace == *root
+    }
+}
+
 /// Where a document begins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Hostname, Labels, ObjectRef, Proxy};
+use crate::{Hostname, Labels, ObjectRef};
 
 /// One object that says whose tokens are good. A request with a bad token is refused, and one
 /// without a token is not, unless the issuer says so: who needs one is for authorization to say.
@@ -59,10 +59,8 @@ pub enum Keys {
 // === impl RequestAuthentication ===
 
 impl RequestAuthentication {
-    /// Whether the object is one of a proxy's.
-    pub fn concerns(&self, proxy: &Proxy, root_namespace: &str) -> bool {
-        let namespace = &*self.object.namespace;
-        let near = namespace == &*proxy.namespace || namespace == root_namespace;
-        near && self.selector.selects(&proxy.labels)
+    /// Whether it is for a workload of this namespace with these labels.
+    pub fn selects(&self, root: &str, namespace: &str, labels: &Labels) -> bool {
+        self.object.reaches(namespace, root) && self.selector.selects(labels)
     }
 }

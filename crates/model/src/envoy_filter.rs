@@ -120,8 +120,7 @@ pub struct ClusterMatch {
 impl EnvoyFilter {
     /// Whether it changes what a proxy of this namespace with these labels gets.
     pub fn selects(&self, root: &str, namespace: &str, labels: &Labels) -> bool {
-        let own = &*self.object.namespace;
-        (own == root || own == namespace) && self.selector.selects(labels)
+        self.object.reaches(namespace, root) && self.selector.selects(labels)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use model::end_user::Keys;
 use model::envoy_filter::{Context, Patch, Target};
 use model::route::GatewayRef;
-use model::{EnvoyFilter, Gateway, Hostname, ObjectRef, Security};
+use model::{EnvoyFilter, Gateway, Hostname, Instance, ObjectRef, Security};
 
 use crate::registry::Registry;
 use crate::tls::Secrets;
@@ -29,16 +30,12 @@ pub(super) fn origins(registry: &Registry, kind: Kind, name: &str) -> Vec<Object
 /// Envoy's own configuration, and is the most likely to be refused.
 fn of_filters(registry: &Registry, kind: Kind, name: &str) -> Vec<ObjectRef> {
     let world = &registry.world;
-    // A sidecar's listener for one of its ports bears the address of the instance.
-    let address = name.split('_').next().and_then(|ip| ip.parse().ok());
-    let owned = address.filter(|ip: &IpAddr| kind == Kind::Listener && !ip.is_unspecified());
+    let owned = owner(name).filter(|_| kind == Kind::Listener);
     let root = &world.mesh.root_namespace;
-    let selected = |filter: &EnvoyFilter| match owned {
-        None => true,
-        Some(ip) => world.instances.values().any(|instance| {
-            instance.address == Some(ip)
-                && filter.selects(root, &instance.namespace, &instance.labels)
-        }),
+    let selected = |filter: &EnvoyFilter| {
+        of_anyone(registry, owned, |of| {
+            filter.selects(root, &of.namespace, &of.labels)
+        })
     };
     let inbound = owned.is_some() || name == names::VIRTUAL_INBOUND;
     let changing = world.envoy_filters.iter().filter(|filter| {
@@ -46,6 +43,37 @@ fn of_filters(registry: &Registry, kind: Kind, name: &str) -> Vec<ObjectRef> {
         patches.any(|patch| may_change(patch, kind, name, inbound)) && selected(filter)
     });
     changing.map(|filter| filter.object.clone()).collect()
+}
+
+/// A sidecar's listener for one of its ports bears the address of the instance.
+fn owner(listener: &str) -> Option<IpAddr> {
+    let address = listener.split('_').next()?.parse().ok();
+    address.filter(|ip: &IpAddr| !ip.is_unspecified())
+}
+
+/// Whether it holds for an instance with the address; without one it may be anyone's.
+fn of_anyone(registry: &Registry, owner: Option<IpAddr>, is: impl Fn(&Instance) -> bool) -> bool {
+    let Some(ip) = owner else { return true };
+    let mut instances = registry.world.instances.values();
+    instances.any(|instance| instance.address == Some(ip) && is(instance))
+}
+
+/// The objects with keys of tokens that proxies were given, which is all that Envoy could refuse of
+/// what guards a listener.
+fn of_keys<'a>(registry: &'a Registry, name: &str) -> impl Iterator<Item = ObjectRef> + 'a {
+    let world = &registry.world;
+    let root = &world.mesh.root_namespace;
+    let owned = owner(name);
+    let giving = world.request_authentications.iter().filter(|tokens| {
+        let mut issuers = tokens.issuers.iter();
+        issuers.any(|issuer| matches!(issuer.keys, Keys::Given(_)))
+    });
+    let selected = giving.filter(move |tokens| {
+        of_anyone(registry, owned, |of| {
+            tokens.selects(root, &of.namespace, &of.labels)
+        })
+    });
+    selected.map(|tokens| tokens.object.clone())
 }
 
 fn may_change(patch: &Patch, kind: Kind, name: &str, inbound: bool) -> bool {
@@ -100,8 +128,18 @@ fn of_secret(registry: &Registry, name: &str) -> BTreeSet<ObjectRef> {
     objects
 }
 
-/// The gateways that listen on the port, or whose port an instance maps to it.
+/// The gateways that listen on the port, or whose port an instance maps to it; and where callers are
+/// let in, who gave keys.
 fn of_listener(registry: &Registry, name: &str) -> BTreeSet<ObjectRef> {
+    let mut objects = listening(registry, name);
+    let lets_in = owner(name).is_some() || name == names::VIRTUAL_INBOUND || !objects.is_empty();
+    if lets_in {
+        objects.extend(of_keys(registry, name));
+    }
+    objects
+}
+
+fn listening(registry: &Registry, name: &str) -> BTreeSet<ObjectRef> {
     let port = name
         .rsplit_once('_')
         .and_then(|(_, port)| port.parse().ok());

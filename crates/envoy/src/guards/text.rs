@@ -1,6 +1,7 @@
 //! Texts with a star at one end, as Envoy's matchers.
 
 use model::authorization::Wildcard;
+pub(super) use regex_syntax::escape;
 
 use crate::{message, pb};
 
@@ -36,18 +37,6 @@ pub(super) fn within(text: &Wildcard, without: char) -> String {
 pub(super) fn regex(pattern: &str) -> pb::matcher::StringMatcher {
     use pb::matcher::string_matcher::MatchPattern;
     matcher(MatchPattern::SafeRegex(message::regex(pattern)))
-}
-
-/// The text as a regular expression for itself.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if !c.is_ascii_alphanumeric() && c.is_ascii() {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
 }
 
 fn matcher(pattern: pb::matcher::string_matcher::MatchPattern) -> pb::matcher::StringMatcher {

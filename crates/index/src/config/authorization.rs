@@ -26,15 +26,9 @@ pub(super) fn convert(
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Authorization> {
-    if spec.target_ref.is_some() || !spec.target_refs.is_empty() {
-        report.refuse(
-            codes::BAD_AUTHORIZATION,
-            "spec.targetRefs",
-            "a reference to an object of Kubernetes selects no proxy here",
-            "select proxies by their labels, with selector.matchLabels",
-        );
-    }
-    let action = action(&spec, report)?;
+    let references = spec.target_ref.is_some() || !spec.target_refs.is_empty();
+    selector::no_references(codes::BAD_AUTHORIZATION, references, report);
+    let action = action(&spec, report);
     let selector: Labels = selector::labels(spec.selector, report);
     let mut rules = Vec::new();
     for (at, rule) in spec.rules.iter().enumerate() {
@@ -44,7 +38,7 @@ pub(super) fn convert(
         };
         rules.push(self::rule(rule, &reader, report));
     }
-    if rules.is_empty() && action == Action::Deny {
+    if rules.is_empty() && action == Some(Action::Deny) {
         report.warn(
             codes::IDLE_AUTHORIZATION,
             "spec.rules",
@@ -57,7 +51,7 @@ pub(super) fn convert(
     Some(Authorization {
         object: reference(&context.object.key),
         selector,
-        action,
+        action: action?,
         dry_run: annotations
             .get(DRY_RUN)
             .is_some_and(|value| value == "true"),

@@ -52,15 +52,8 @@ pub(super) fn convert(
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<EnvoyFilter> {
-    if !spec.target_refs.is_empty() {
-        report.refuse(
-            codes::BAD_PATCH,
-            "spec.targetRefs",
-            "a reference to an object of Kubernetes selects no proxy here",
-            "select proxies by their labels, with workloadSelector",
-        );
-        return None;
-    }
+    let references = !spec.target_refs.is_empty();
+    selector::no_references(codes::BAD_PATCH, references, report);
     let selected = match (spec.workload_selector, spec.workload_labels) {
         (Some(selector), _) => selector.labels,
         (None, labels) => labels.unwrap_or_default(),

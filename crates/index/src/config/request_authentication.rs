@@ -23,14 +23,8 @@ pub(super) fn convert(
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<RequestAuthentication> {
-    if spec.target_ref.is_some() || !spec.target_refs.is_empty() {
-        report.refuse(
-            codes::BAD_TOKENS,
-            "spec.targetRefs",
-            "a reference to an object of Kubernetes selects no proxy here",
-            "select proxies by their labels, with selector.matchLabels",
-        );
-    }
+    let references = spec.target_ref.is_some() || !spec.target_refs.is_empty();
+    selector::no_references(codes::BAD_TOKENS, references, report);
     let selector = selector::labels(spec.selector, report);
     let rules = spec.jwt_rules.iter().enumerate();
     let issuers = rules.filter_map(|(at, rule)| {

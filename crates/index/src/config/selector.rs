@@ -24,6 +24,18 @@ pub(super) fn read(labels: BTreeMap<String, String>, at: &str, report: &mut Repo
     Labels::from(labels)
 }
 
+/// Refuses what selects by objects of Kubernetes.
+pub(super) fn no_references(code: &'static str, any: bool, report: &mut Report) {
+    if any {
+        report.refuse(
+            code,
+            "spec.targetRefs",
+            "a reference to an object of Kubernetes selects no proxy here",
+            "select proxies by their labels",
+        );
+    }
+}
+
 /// The labels of `spec.selector`, empty if there is none.
 pub(super) fn labels(selector: Option<istio::PeerSelector>, report: &mut Report) -> Labels {
     let labels = selector.and_then(|selector| selector.match_labels);

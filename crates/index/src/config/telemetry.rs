@@ -20,15 +20,8 @@ pub(super) fn convert(
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Telemetry> {
-    if spec.target_ref.is_some() || !spec.target_refs.is_empty() {
-        report.refuse(
-            codes::BAD_TELEMETRY,
-            "spec.targetRefs",
-            "a reference to an object of Kubernetes selects no proxy here",
-            "select proxies by their labels, with selector.matchLabels",
-        );
-        return None;
-    }
+    let references = spec.target_ref.is_some() || !spec.target_refs.is_empty();
+    selector::no_references(codes::BAD_TELEMETRY, references, report);
     if !spec.metrics.is_empty() {
         metrics::check(&spec.metrics, report);
         report.warn(

@@ -1,7 +1,6 @@
 //! Random AuthorizationPolicy, Telemetry and EnvoyFilter.
 
 use model::authorization::{Action, Clause, Rule, Test, Wildcard};
-use model::end_user::{Issuer, Keys};
 use model::envoy_filter::{ClusterMatch, Context, ListenerMatch, Operation, Patch, Target};
 use model::telemetry::{Mode, Telemetry};
 use model::{Authorization, EnvoyFilter, Labels, ObjectRef, RequestAuthentication};
@@ -69,19 +68,6 @@ fn rule() -> impl Strategy<Value = Rule> {
 
 pub(super) fn tokens() -> impl Strategy<Value = Event> {
     let name = select(&["near", "wide", "own"][..]);
-    let issuer = |name: &str| Issuer {
-        name: name.into(),
-        audiences: Vec::new(),
-        keys: Keys::Given(r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#.into()),
-        headers: Vec::new(),
-        params: Vec::new(),
-        cookies: Vec::new(),
-        forward: false,
-        payload_header: None,
-        claim_headers: Vec::new(),
-        listed_claims: Vec::new(),
-        required: false,
-    };
     let value = (select(NAMESPACES), select(&["", "v1"][..]), 0..3usize);
     let value = prop::option::weighted(0.8, value);
     (name, value).prop_map(move |(name, value)| {

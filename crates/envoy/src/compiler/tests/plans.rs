@@ -335,3 +335,24 @@ fn a_patched_resource_leads_back_to_the_filters_that_may_have_changed_it() {
     assert_eq!(names(Kind::Cluster, "inbound|9080||"), ["clusters"]);
     assert_eq!(names(Kind::Route, "9080"), [""; 0]);
 }
+
+#[test]
+fn a_listener_that_lets_callers_in_leads_back_to_who_gave_keys() {
+    let tokens = |name: &str, selector| model::RequestAuthentication {
+        object: object("RequestAuthentication", name),
+        selector,
+        issuers: vec![crate::fixtures::extensions::issuer("a")],
+    };
+    let mut world = bookinfo().world();
+    let all = [tokens("all", version("v1")), tokens("other", version("v9"))];
+    world.request_authentications = all.map(std::sync::Arc::new).into();
+    let fleet = Fleet::of(world, &[web()]);
+    let names = |name: &str| -> Vec<String> {
+        let found = fleet.compiler.origins(Kind::Listener, name);
+        found.iter().map(|object| object.name.to_string()).collect()
+    };
+    assert_eq!(names("virtualInbound"), ["all", "other"]);
+    // Of callers, not of those who call; and nobody has this address.
+    assert_eq!(names("0.0.0.0_9080"), [""; 0]);
+    assert_eq!(names("10.9.9.9_9080"), [""; 0]);
+}

@@ -1,8 +1,11 @@
 //! The keys of an issuer: given, or where they are.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use api::istio::JwtRule;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use model::end_user::Keys;
 use serde_json::Value;
 
@@ -81,33 +84,71 @@ fn asked(uri: &str, timeout: Duration, context: &Context<'_>) -> Result<Keys, St
     }
 }
 
-/// Envoy refuses a whole listener for a set without a key that it can read.
+/// Envoy leaves out keys that it cannot read, and refuses a whole listener for a set of nothing
+/// else.
 fn check(text: &str) -> Result<(), String> {
     let set: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let keys = set["keys"].as_array().ok_or("there is no list of keys")?;
-    if keys.is_empty() {
-        return Err("the list of keys is empty".to_owned());
-    }
-    keys.iter().enumerate().try_for_each(|(at, key)| {
-        let needed: &[&str] = match key["kty"].as_str() {
-            Some("RSA") => &["n", "e"],
-            Some("EC") => &["crv", "x", "y"],
-            Some("OKP") => &["crv", "x"],
-            Some("oct") => &["k"],
-            _ => return Err(format!("key {at} has no kty that is known")),
-        };
-        let missing = needed.iter().find(|name| !is_base64(key[**name].as_str()));
-        match missing {
-            Some(name) => Err(format!("key {at} has no good {name:?}")),
-            None => Ok(()),
+    let mut wrong = "the list of keys is empty".to_owned();
+    for (at, key) in keys.iter().enumerate() {
+        match usable(key) {
+            Ok(()) => return Ok(()),
+            Err(why) => wrong = format!("no key can be used; of key {at}, {why}"),
         }
-    })
+    }
+    Err(wrong)
 }
 
-/// Of the kind that addresses can hold, which names of curves are as well.
-fn is_base64(text: Option<&str>) -> bool {
-    let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b == b'=';
-    text.is_some_and(|text| !text.is_empty() && text.bytes().all(known))
+/// The shortest modulus of RSA that BoringSSL takes, in bytes.
+const MIN_MODULUS: usize = 64;
+
+/// Whether Envoy reads a key, but for the arithmetic of its curve.
+fn usable(key: &Value) -> Result<(), String> {
+    let algorithm = key["alg"].as_str().unwrap_or_default();
+    let begins = |prefixes: &[&str]| {
+        let known = prefixes.iter().any(|prefix| algorithm.starts_with(prefix));
+        match algorithm.is_empty() || known {
+            true => Ok(()),
+            false => Err(format!("alg {algorithm:?} is not one of its kty")),
+        }
+    };
+    match (key["kty"].as_str(), key["crv"].as_str()) {
+        (Some("RSA"), _) => {
+            begins(&["RS", "PS"])?;
+            part(key, "e", 1..=8)?;
+            part(key, "n", MIN_MODULUS..=2048)
+        }
+        (Some("EC"), Some(curve)) => {
+            let (algorithm, size) = match curve {
+                "P-256" => ("ES256", 32),
+                "P-384" => ("ES384", 48),
+                "P-521" => ("ES512", 66),
+                other => return Err(format!("crv {other:?} is no curve that is known")),
+            };
+            begins(&[algorithm])?;
+            part(key, "x", size..=size)?;
+            part(key, "y", size..=size)
+        }
+        (Some("OKP"), Some("Ed25519")) => {
+            begins(&["EdDSA"])?;
+            part(key, "x", 32..=32)
+        }
+        (Some("oct"), _) => {
+            begins(&["HS"])?;
+            part(key, "k", 1..=usize::MAX)
+        }
+        _ => Err("kty and crv are none that are known".to_owned()),
+    }
+}
+
+fn part(key: &Value, name: &str, bytes: RangeInclusive<usize>) -> Result<(), String> {
+    let text = key[name].as_str().unwrap_or_default();
+    let decoded = BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('='));
+    match decoded {
+        Ok(value) if bytes.contains(&value.len()) => Ok(()),
+        Ok(value) => Err(format!("{name} has {} bytes", value.len())),
+        Err(error) => Err(format!("{name} is no base64: {error}")),
+    }
 }
 
 #[cfg(test)]
@@ -115,20 +156,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_needs_keys_that_can_be_read() {
-        assert_eq!(
-            check(r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#),
-            Ok(())
-        );
+    fn a_set_needs_a_key_that_can_be_used() {
+        let set = |keys: &str| check(&format!(r#"{{"keys": [{keys}]}}"#));
+        let good = r#"{"kty": "oct", "k": "c2VjcmV0"}"#;
+        assert_eq!(set(good), Ok(()));
+        assert_eq!(set(&format!(r#"{{"kty": "?"}}, {good}"#)), Ok(()));
         for wrong in [
             "",
-            "{}",
-            r#"{"keys": []}"#,
-            r#"{"keys": [{"kty": "RSA", "n": "AQAB"}]}"#,
-            r#"{"keys": [{"kty": "oct", "k": "?"}]}"#,
-            r#"{"keys": [{"kty": "?"}]}"#,
+            r#"{"kty": "?"}"#,
+            r#"{"kty": "oct", "k": "?"}"#,
+            r#"{"kty": "oct", "k": "c"}"#,
+            r#"{"kty": "oct", "k": "c2VjcmV0", "alg": "RS256"}"#,
+            r#"{"kty": "RSA", "n": "AQAB"}"#,
+            r#"{"kty": "RSA", "n": "AQAB", "e": "AQAB"}"#,
+            r#"{"kty": "EC", "crv": "P-999", "x": "AQAB", "y": "AQAB"}"#,
+            r#"{"kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB"}"#,
+            r#"{"kty": "OKP", "crv": "Ed25519", "x": "AQAB"}"#,
         ] {
-            assert!(check(wrong).is_err(), "{wrong}");
+            assert!(set(wrong).is_err(), "{wrong}");
         }
+        assert!(check("").is_err() && check("{}").is_err());
     }
 }
