@@ -132,7 +132,7 @@ fn instance(endpoint: &Endpoint, port: u16, standings: &[&Standing]) -> Registry
         address: endpoint.reach.anywhere.map(|address| address.to_string()),
         same_agent: endpoint
             .reach
-            .same_agent
+            .same_bridge
             .map(|(_, address)| address.to_string()),
         health: health(endpoint.health),
         why: standing.map(|standing| standing.why.to_string()),

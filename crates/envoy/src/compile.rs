@@ -65,7 +65,7 @@ pub fn compile(world: &World, proxy: &Proxy) -> Compiled {
     for service in registry.services() {
         for target in registry.targets(service) {
             output.add(services::cluster(&registry, target, buffer));
-            let built = services::assignment(&registry, target, proxy.agent, from, buffer);
+            let built = services::assignment(&registry, target, proxy.spot, from, buffer);
             output.add(built);
         }
     }

@@ -3,11 +3,11 @@
 mod nearness;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use model::authentication::transport::takes_mutual;
-use model::{Endpoint, Health, Labels, Locality, LocalityBalance};
+use model::{Endpoint, Health, Labels, Locality, LocalityBalance, Spot};
 use pb::endpoint::{ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 
 use crate::built::Built;
@@ -23,8 +23,8 @@ pub(crate) struct AssignmentKey<'a> {
     pub(crate) endpoints: &'a [Endpoint],
     /// The labels of the subset; `None` takes all.
     pub(crate) subset: Option<&'a Labels>,
-    /// The machine of the asking proxy.
-    pub(crate) agent: Option<IpAddr>,
+    /// Where the asking proxy calls from.
+    pub(crate) spot: Option<Spot>,
     /// Knows which endpoints take mutual TLS; `None` where callers do not ask.
     pub(crate) mutual: Option<Mutual<'a>>,
     /// What is preferred, and where the asking proxy is, if both are known.
@@ -178,7 +178,7 @@ fn reachable<'a>(key: &AssignmentKey<'a>) -> Vec<(SocketAddr, &'a Endpoint)> {
         .iter()
         .filter(|endpoint| key.subset.is_none_or(|s| s.selects(&endpoint.labels)));
     let mut list: Vec<_> = selected
-        .filter_map(|endpoint| Some((endpoint.reach.from_agent(key.agent)?, endpoint)))
+        .filter_map(|endpoint| Some((endpoint.reach.from(key.spot)?, endpoint)))
         .collect();
     // Both sorts are stable: of two endpoints with one address the first instance stays.
     list.sort_by_key(|(address, _)| *address);

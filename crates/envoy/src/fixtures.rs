@@ -98,8 +98,19 @@ pub(crate) fn bridge(agent: &str, host_port: u16, container: &str) -> Reach {
     let agent = ip(agent);
     Reach {
         anywhere: Some(SocketAddr::new(agent, host_port)),
-        same_agent: Some((agent, at(container))),
+        same_bridge: Some((mesos(agent), at(container))),
     }
+}
+
+/// Mesos' bridge of an agent.
+pub(crate) fn mesos(agent: IpAddr) -> Bridge {
+    let kind = BridgeKind::Mesos;
+    Bridge { agent, kind }
+}
+
+/// Where those on Mesos' bridge of an agent call from.
+pub(crate) fn beside(agent: &str) -> Option<Spot> {
+    Some(Spot::Bridge(mesos(ip(agent))))
 }
 
 impl Draft {
@@ -314,6 +325,7 @@ pub(crate) fn sidecar(name: &str, ports: &[(u16, u16, &str)]) -> Proxy {
         namespace: "default".into(),
         labels: labels.clone(),
         agent: Some(ip(AGENT_A)),
+        attachment: Attachment::Bridge(BridgeKind::Mesos),
         address: Some(ip("172.17.0.9")),
         locality: Locality::default(),
         hosts: vec![host(name)],
@@ -325,7 +337,7 @@ pub(crate) fn sidecar(name: &str, ports: &[(u16, u16, &str)]) -> Proxy {
         instance: Some(Arc::new(instance)),
         namespace: "default".into(),
         labels,
-        agent: Some(ip(AGENT_A)),
+        spot: beside(AGENT_A),
         domain: DOMAIN.into(),
         capture: Capture::Redirect,
         application: ip("127.0.0.1"),

@@ -7,7 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use model::tls::{FilePath, IdentityFiles, InvalidTls, KeyPair};
-use model::{Capture, ChangeSet, Instance, Labels, Mesh, Proxy, ProxyIdentity, Role, World};
+use model::{
+    Attachment, BridgeKind, Capture, ChangeSet, Instance, Labels, Mesh, Proxy, ProxyIdentity, Role,
+    World,
+};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -56,12 +59,13 @@ pub fn identify(world: &World, claim: &Claim<'_>, peer: IpAddr) -> Result<Proxy,
     let instance = by_id(world, node.id)
         .or_else(|| by_id(world, text("MESOS_TASK_ID")?))
         .or_else(|| by_address(world, node.ip, host, peer));
-    let agent = match &instance {
-        // On the agent's own network the port mapper applies, as to callers from elsewhere.
-        Some(instance) if instance.agent.is_some() && instance.agent == instance.address => None,
-        Some(instance) if instance.agent.is_some() => instance.agent,
-        _ => host.or_else(|| is_agent(world, peer).then_some(peer)),
-    };
+    let agent = instance.as_ref().and_then(|instance| instance.agent);
+    let agent = agent
+        .or(host)
+        .or_else(|| is_agent(world, peer).then_some(peer));
+    // Sidecars are in pods, and Docker runs none.
+    let attachment = instance.as_ref().map(|instance| instance.attachment);
+    let attachment = attachment.unwrap_or(Attachment::Bridge(BridgeKind::Mesos));
     let namespace = match &instance {
         Some(instance) => instance.namespace.clone(),
         None => text("NAMESPACE").unwrap_or(NAMESPACE).into(),
@@ -74,7 +78,7 @@ pub fn identify(world: &World, claim: &Claim<'_>, peer: IpAddr) -> Result<Proxy,
             None => claimed_labels(claim.metadata),
         },
         instance,
-        agent,
+        spot: agent.and_then(|agent| attachment.spot(agent)),
         domain: domain(&node, &namespace, &world.mesh),
         namespace,
         capture: match text("INTERCEPTION_MODE") {

@@ -1,12 +1,12 @@
 //! Services: workloads that claim one host name, merged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::{
-    ChangeSet, Diagnostic, Endpoint, ExportTo, Hostname, Mesh, Port, Protocol, Service,
+    Bridge, ChangeSet, Diagnostic, Endpoint, ExportTo, Hostname, Mesh, Port, Protocol, Service,
     ServicePort, World,
 };
 
@@ -200,24 +200,26 @@ fn describe(name: &str, protocol: Protocol) -> String {
 /// Two endpoints with one address are the old and the new owner of a port that was used again:
 /// only the newer exists.
 fn distinct(mut candidates: Vec<(Option<Timestamp>, &Candidate)>) -> Vec<Endpoint> {
-    type Addresses = (Option<SocketAddr>, Option<(IpAddr, SocketAddr)>);
-    let addresses = |e: &Endpoint| -> Addresses { (e.reach.anywhere, e.reach.same_agent) };
+    type Addresses = (Option<SocketAddr>, Option<(Bridge, SocketAddr)>);
+    let addresses = |e: &Endpoint| -> Addresses { (e.reach.anywhere, e.reach.same_bridge) };
     let key = |(since, candidate): &(Option<Timestamp>, &Candidate)| {
         let endpoint = &candidate.endpoint;
         (*since, endpoint.instance.clone(), addresses(endpoint))
     };
     candidates.sort_by_key(|candidate| std::cmp::Reverse(key(candidate)));
     let mut anywhere = BTreeSet::new();
-    let mut same_agent = BTreeSet::new();
+    let mut same_bridge = BTreeSet::new();
     let mut endpoints: Vec<Endpoint> = candidates
         .into_iter()
         .map(|(_, candidate)| &candidate.endpoint)
         .filter(|e| {
             let is_new = e.reach.anywhere.is_none_or(|a| !anywhere.contains(&a))
-                && e.reach.same_agent.is_none_or(|a| !same_agent.contains(&a));
+                && e.reach
+                    .same_bridge
+                    .is_none_or(|a| !same_bridge.contains(&a));
             if is_new {
                 anywhere.extend(e.reach.anywhere);
-                same_agent.extend(e.reach.same_agent);
+                same_bridge.extend(e.reach.same_bridge);
             }
             is_new
         })

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Hostname, Labels, Locality, Protocol};
+use crate::{Attachment, Hostname, Labels, Locality, Protocol};
 
 /// The name of an instance: in Marathon the instance id, such as `reviews.instance-<uuid>`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,7 @@ pub struct Instance {
     pub labels: Labels,
     /// The address of the machine it runs on.
     pub agent: Option<IpAddr>,
+    pub attachment: Attachment,
     /// Its own address, where connections to it arrive.
     pub address: Option<IpAddr>,
     pub locality: Locality,

@@ -32,7 +32,8 @@ pub mod reporting;
 pub mod route;
 pub mod service;
 pub mod sidecar;
-pub mod standing;
+pub mod spot;
+mod standing;
 pub mod telemetry;
 pub mod tls;
 pub mod traffic_policy;
@@ -66,6 +67,7 @@ pub use sidecar::{
     Binding, Egress, EgressHost, EgressNamespace, EgressPort, EgressProxy, Ingress, IngressTarget,
     Sidecar,
 };
+pub use spot::{Attachment, Bridge, BridgeKind, Spot};
 pub use standing::{PortStanding, Standing};
 pub use telemetry::Telemetry;
 pub use traffic_policy::{Policies, TrafficPolicy};

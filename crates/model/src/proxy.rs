@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::tls::IdentityFiles;
-use crate::{Instance, Labels};
+use crate::{Instance, Labels, Spot};
 
 /// A connected Envoy, identified. Equal proxies get equal resources.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +17,8 @@ pub struct Proxy {
     pub namespace: Arc<str>,
     /// The instance's labels, else those that the node claims.
     pub labels: Labels,
-    /// The machine it runs on; `None` counts as none that has a bridge.
-    pub agent: Option<IpAddr>,
+    /// Where it calls from; `None` counts as a place without endpoints.
+    pub spot: Option<Spot>,
     /// The domain that it completes short names with.
     pub domain: Arc<str>,
     pub capture: Capture,

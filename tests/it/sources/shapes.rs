@@ -82,7 +82,7 @@ fn lines(world: &World) -> Vec<String> {
 
 fn reach(reach: &Reach) -> String {
     let anywhere = reach.anywhere.map_or("-".into(), |at| at.to_string());
-    match reach.same_agent {
+    match reach.same_bridge {
         Some((_, at)) => format!("{anywhere} {at}"),
         None => anywhere,
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::route::{ConnectionMatch, ConnectionRoute, VirtualService};
-use model::{Capture, Cidr, Diagnostic, Endpoint, Hostname, Protocol, Resolution, Service};
+use model::{Capture, Cidr, Diagnostic, Endpoint, Hostname, Protocol, Resolution, Service, Spot};
 
 use super::ports::{Asking, PortServices};
 use crate::filter::Forward;
@@ -174,7 +174,7 @@ impl<'a> Chains<'a> {
             return service.addresses.iter().copied().map(Some).collect();
         }
         let endpoints = self.registry.endpoints(&service.host, self.port);
-        let mut all = addresses(endpoints, self.asking.agent);
+        let mut all = addresses(endpoints, self.asking.spot);
         // Names that are addresses: those of DC/OS's load balancer.
         let aliases = service.aliases.iter();
         all.extend(aliases.filter_map(|name| name.as_str().parse::<IpAddr>().ok()));
@@ -328,13 +328,13 @@ fn destination_name(destination: Option<Cidr>, capture: Capture, port: u16) -> S
 }
 
 /// Where callers connect to for a service without an address of its own: names resolve to the
-/// machines that run it, and on the caller's own machine also to the containers.
-fn addresses(endpoints: &[Endpoint], agent: Option<IpAddr>) -> BTreeSet<IpAddr> {
+/// machines that run it, and on the caller's own bridge also to the containers.
+fn addresses(endpoints: &[Endpoint], caller: Option<Spot>) -> BTreeSet<IpAddr> {
     let each = endpoints.iter().flat_map(|endpoint| {
         let reach = &endpoint.reach;
-        let machine = reach.same_agent.map(|(machine, _)| machine);
+        let machine = reach.same_bridge.map(|(bridge, _)| bridge.agent);
         let anywhere = reach.anywhere.map(|address| address.ip());
-        let from_here = reach.from_agent(agent).map(|address| address.ip());
+        let from_here = reach.from(caller).map(|address| address.ip());
         [machine, anywhere, from_here].into_iter().flatten()
     });
     each.collect()

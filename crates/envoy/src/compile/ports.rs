@@ -1,9 +1,9 @@
 //! What the services of the mesh have on each port, as outbound listeners need it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use model::{Capture, Diagnostic, Protocol, Reporting, Service};
+use model::{Capture, Diagnostic, Protocol, Reporting, Service, Spot};
 
 use super::chains::Chains;
 use crate::filter::Handling;
@@ -25,8 +25,8 @@ pub(crate) struct PortServices {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asking<'a> {
     pub(crate) capture: Capture,
-    /// The machine of the asking proxy.
-    pub(crate) agent: Option<IpAddr>,
+    /// Where the asking proxy calls from.
+    pub(crate) spot: Option<Spot>,
     /// What it tells of requests, if that is not what the mesh does.
     pub(crate) reporting: Option<&'a Reporting>,
     pub(crate) caller: Caller<'a>,
@@ -57,12 +57,12 @@ impl PortServices {
         self.tls.iter().chain(&self.tcp)
     }
 
-    /// Whether proxies on a machine see other addresses than those elsewhere.
-    pub(crate) fn differs_on(&self, agent: IpAddr, port: u16, registry: &Registry) -> bool {
+    /// Whether proxies there see other addresses than those elsewhere.
+    pub(crate) fn differs_from(&self, spot: Spot, port: u16, registry: &Registry) -> bool {
         let mut services = self.tcp.iter();
         services.any(|service| {
             let mut endpoints = registry.endpoints(&service.host, port).iter();
-            endpoints.any(|e| e.reach.same_agent.is_some_and(|(own, _)| own == agent))
+            endpoints.any(|e| e.reach.differing().any(|own| own == spot))
         })
     }
 
@@ -84,7 +84,9 @@ impl PortServices {
             also_at,
         });
         let empty = http.is_none() && chains.is_empty();
-        (!empty).then(|| OutboundKey {
+        // Where others have chains, nothing would not hide them from this caller.
+        let nothing = empty && !(redirected && self.has_chains_for_others(port, registry, asking));
+        (!nothing).then(|| OutboundKey {
             address,
             bind: !redirected,
             http,
@@ -94,5 +96,14 @@ impl PortServices {
             unmatched: redirected.then(|| registry.unknown_destination()),
             handling: Handling::new(mesh, asking.reporting),
         })
+    }
+
+    fn has_chains_for_others(&self, port: u16, registry: &Registry, asking: Asking<'_>) -> bool {
+        let others = Asking {
+            caller: Caller::NOBODY,
+            ..asking
+        };
+        let (chains, _) = Chains::new(registry, port, others, &mut Vec::new()).of(self);
+        !chains.is_empty()
     }
 }

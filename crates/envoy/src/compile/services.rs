@@ -1,12 +1,11 @@
 //! The clusters of services and what is behind them, as every proxy needs them.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::authentication::transport::is_automatic;
 use model::tls::{ClientTls, MeshTls, VerifyServer};
 use model::traffic_policy::Upstream;
-use model::{AuthPolicy, LocalityBalance, Mesh, Placement, TrafficPolicy};
+use model::{AuthPolicy, LocalityBalance, Mesh, Placement, Spot, TrafficPolicy};
 
 use crate::built::Built;
 use crate::cluster::{OutboundKey, Speaks};
@@ -109,11 +108,11 @@ pub(crate) fn is_located(registry: &Registry, target: Target<'_>) -> bool {
     balanced(registry, target).locality().is_some()
 }
 
-/// The endpoints of a target, as proxies on a machine can reach them, and prefer them from there.
+/// The endpoints of a target, as proxies at a place can reach them, and prefer them from there.
 pub(crate) fn assignment(
     registry: &Registry,
     target: Target<'_>,
-    agent: Option<IpAddr>,
+    spot: Option<Spot>,
     from: Option<&Standpoint>,
     buffer: &mut Vec<u8>,
 ) -> Built {
@@ -128,7 +127,7 @@ pub(crate) fn assignment(
         cluster: &name(target),
         endpoints: registry.endpoints(target.host, target.port.number),
         subset: target.subset.map(|(_, labels)| labels),
-        agent,
+        spot,
         mutual: is_automatic(target.service, &policy, &registry.world.mesh).then_some(Mutual {
             registry,
             port: target.port.number,

@@ -86,7 +86,7 @@ pub(crate) fn own(registry: &Registry, proxy: &Proxy, output: &mut Output) {
 pub(crate) fn asking<'a>(proxy: &'a Proxy, told: &'a Told) -> Asking<'a> {
     Asking {
         capture: proxy.capture,
-        agent: proxy.agent,
+        spot: proxy.spot,
         reporting: told.as_client(),
         caller: Caller::Workload {
             labels: &proxy.labels,

@@ -44,9 +44,9 @@ pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
     let classes = Classes::of(registry, proxy);
     let reporting = Told::of(&registry.world, proxy).client;
     let mut scopes = vec![Scope::Clusters, Scope::Secrets, Scope::Endpoints];
-    scopes.extend(proxy.agent.map(Scope::EndpointsFrom));
+    scopes.extend(proxy.spot.map(Scope::EndpointsFrom));
     let standpoint = registry.located().standpoint(proxy).map(Arc::new);
-    scopes.extend(standpoint.map(|from| Scope::EndpointsNear(proxy.agent, from)));
+    scopes.extend(standpoint.map(|from| Scope::EndpointsNear(proxy.spot, from)));
     match proxy.role {
         Role::Router => scopes.push(Scope::GatewayRoutes(
             proxy.labels.clone(),
@@ -56,13 +56,13 @@ pub(super) fn sets(proxy: &Proxy, registry: &Registry) -> Vec<SetKey> {
             let listeners = Scope::Listeners(proxy.capture, reporting.clone());
             scopes.extend([Scope::SidecarClusters, listeners]);
             if proxy.capture == Capture::Redirect {
-                let from = |agent| Scope::ListenersFrom(agent, reporting.clone());
-                scopes.extend(proxy.agent.map(from));
+                let from = |spot| Scope::ListenersFrom(spot, reporting.clone());
+                scopes.extend(proxy.spot.map(from));
             }
             if !classes.connections.is_empty() {
-                let agent = proxy.agent.filter(|_| proxy.capture == Capture::Redirect);
+                let spot = proxy.spot.filter(|_| proxy.capture == Capture::Redirect);
                 let class = Arc::new(classes.connections);
-                let of = Scope::ListenersOf(proxy.capture, agent, class, reporting);
+                let of = Scope::ListenersOf(proxy.capture, spot, class, reporting);
                 scopes.push(of);
             }
             scopes.push(Scope::Routes(proxy.domain.clone()));

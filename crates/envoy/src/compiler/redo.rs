@@ -1,16 +1,15 @@
 //! From what a change touches to the sets.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::route::GatewayRef;
-use model::{Capture, Hostname, Labels};
+use model::{Capture, Hostname, Labels, Spot};
 
 use super::set::{Scope, SetKey};
 use super::sets::Sets;
 use super::touched::Touched;
-use super::whole::{self, NOBODY};
+use super::whole;
 use crate::built::Built;
 use crate::collector;
 use crate::compile::{Asking, router, services, sidecar};
@@ -61,14 +60,14 @@ impl<'a> Redo<'a> {
 
     /// The clusters of a service and what is behind them.
     fn host(&mut self, host: &Hostname) {
-        let agents = self.agents(host, None);
+        let spots = self.spots(host, None);
         let clusters = self.sets.over(&Scope::Clusters);
         let mut stale: BTreeSet<Arc<str>> = targets(self.old, host).map(services::name).collect();
         for target in targets(self.new, host) {
             let cluster = services::cluster(self.new, target, self.buffer);
             stale.remove(&cluster.name);
             self.put_into(&clusters, cluster);
-            self.assignment(target, &agents);
+            self.assignment(target, &spots);
         }
         for cluster in collector::clusters_at(self.new, host) {
             self.put_into(&clusters, cluster);
@@ -79,8 +78,8 @@ impl<'a> Redo<'a> {
                 self.sets.remove(key, &name);
             }
             self.sets.remove(&SetKey(Scope::Endpoints), &name);
-            for agent in &agents {
-                let key = SetKey(Scope::EndpointsFrom(*agent));
+            for spot in &spots {
+                let key = SetKey(Scope::EndpointsFrom(*spot));
                 self.sets.remove(&key, &name);
             }
         }
@@ -98,18 +97,18 @@ impl<'a> Redo<'a> {
 
     /// What is behind one port of a service.
     fn endpoints(&mut self, host: &Hostname, port: u16) {
-        let agents = self.agents(host, Some(port));
+        let spots = self.spots(host, Some(port));
         for target in targets(self.new, host).filter(|target| target.port.number == port) {
-            self.assignment(target, &agents);
+            self.assignment(target, &spots);
         }
     }
 
-    fn assignment(&mut self, target: Target<'_>, agents: &BTreeSet<IpAddr>) {
+    fn assignment(&mut self, target: Target<'_>, spots: &BTreeSet<Spot>) {
         let common = services::assignment(self.new, target, None, None, self.buffer);
         self.sets.put(&SetKey(Scope::Endpoints), common);
-        for agent in agents {
-            let seen = services::assignment(self.new, target, Some(*agent), None, self.buffer);
-            self.sets.put(&SetKey(Scope::EndpointsFrom(*agent)), seen);
+        for spot in spots {
+            let seen = services::assignment(self.new, target, Some(*spot), None, self.buffer);
+            self.sets.put(&SetKey(Scope::EndpointsFrom(*spot)), seen);
         }
         if services::is_located(self.new, target) {
             self.near(target);
@@ -119,9 +118,9 @@ impl<'a> Redo<'a> {
     /// For callers of whom it is known where they are.
     fn near(&mut self, target: Target<'_>) {
         for key in self.sets.near() {
-            if let Scope::EndpointsNear(agent, from) = &key.0 {
+            if let Scope::EndpointsNear(spot, from) = &key.0 {
                 let from = Some(&**from);
-                let built = services::assignment(self.new, target, *agent, from, self.buffer);
+                let built = services::assignment(self.new, target, *spot, from, self.buffer);
                 self.sets.put(&key, built);
             }
         }
@@ -142,18 +141,18 @@ impl<'a> Redo<'a> {
         }
     }
 
-    /// The machines in question that see, or saw, endpoints of a service otherwise.
-    fn agents(&self, host: &Hostname, port: Option<u16>) -> BTreeSet<IpAddr> {
-        let mut agents = BTreeSet::new();
+    /// The places in question that see, or saw, endpoints of a service otherwise.
+    fn spots(&self, host: &Hostname, port: Option<u16>) -> BTreeSet<Spot> {
+        let mut spots = BTreeSet::new();
         for registry in [self.old, self.new] {
             let service = registry.world.services.get(host).into_iter();
             let ports = service.flat_map(|service| served(service));
             for served in ports.filter(|served| port.is_none_or(|port| served.number == port)) {
-                agents.extend(whole::agents(registry.endpoints(host, served.number)));
+                spots.extend(whole::spots(registry.endpoints(host, served.number)));
             }
         }
-        agents.retain(|agent| self.sets.has(&SetKey(Scope::EndpointsFrom(*agent))));
-        agents
+        spots.retain(|spot| self.sets.has(&SetKey(Scope::EndpointsFrom(*spot))));
+        spots
     }
 
     /// What a set of listeners or routes has on the ports that are touched.
@@ -192,19 +191,19 @@ impl<'a> Redo<'a> {
             Scope::Listeners(capture, reporting) => {
                 (whole::from(*capture, None, reporting.as_deref()), true)
             }
-            Scope::ListenersFrom(agent, reporting) => {
+            Scope::ListenersFrom(spot, reporting) => {
                 let services = registry.ports().get(&port);
-                let differs = services.is_some_and(|s| s.differs_on(*agent, port, registry));
+                let differs = services.is_some_and(|s| s.differs_from(*spot, port, registry));
                 let reporting = reporting.as_deref();
                 (
-                    whole::from(Capture::Redirect, Some(*agent), reporting),
+                    whole::from(Capture::Redirect, Some(*spot), reporting),
                     differs,
                 )
             }
-            Scope::ListenersOf(capture, agent, class, reporting) => {
+            Scope::ListenersOf(capture, spot, class, reporting) => {
                 let asking = Asking {
                     caller: Caller::Class(class),
-                    ..whole::from(*capture, *agent, reporting.as_deref())
+                    ..whole::from(*capture, *spot, reporting.as_deref())
                 };
                 let asks = registry.routes().connections_ask(port, class, registry);
                 (asking, asks)
@@ -219,7 +218,7 @@ impl<'a> Redo<'a> {
 
     fn routes(&mut self, key: &SetKey, port: u16) {
         let (domain, caller) = match key.scope() {
-            Scope::Routes(domain) => (domain, Some(NOBODY)),
+            Scope::Routes(domain) => (domain, Some(Caller::NOBODY)),
             Scope::RoutesOf(domain, class) => {
                 let asks = whole::asks(self.new, port, class);
                 (domain, asks.then_some(Caller::Class(class)))

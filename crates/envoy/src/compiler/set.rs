@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{Capture, Labels, Reporting};
+use model::{Capture, Labels, Reporting, Spot};
 
 use crate::built::Built;
 use crate::endpoint::Standpoint;
@@ -60,19 +59,19 @@ pub(super) enum Scope {
     Secrets,
     /// Endpoints as seen from machines that run none of them.
     Endpoints,
-    /// What is seen otherwise from a machine.
-    EndpointsFrom(IpAddr),
-    /// Endpoints that are preferred by where the caller is: all of them, as seen from a machine.
-    EndpointsNear(Option<IpAddr>, Arc<Standpoint>),
+    /// What is seen otherwise from a place.
+    EndpointsFrom(Spot),
+    /// Endpoints that are preferred by where the caller is: all of them, as seen from a place.
+    EndpointsNear(Option<Spot>, Arc<Standpoint>),
     /// Outbound listeners, as seen from machines that run no endpoints; of proxies that tell this of
     /// requests, or what the mesh does.
     Listeners(Capture, Option<Arc<Reporting>>),
-    /// What is otherwise for redirected connections on a machine.
-    ListenersFrom(IpAddr, Option<Arc<Reporting>>),
-    /// What is otherwise for callers of whom this holds, redirected on a machine or not.
+    /// What is otherwise for redirected connections at a place.
+    ListenersFrom(Spot, Option<Arc<Reporting>>),
+    /// What is otherwise for callers of whom this holds, redirected at a place or not.
     ListenersOf(
         Capture,
-        Option<IpAddr>,
+        Option<Spot>,
         Arc<BTreeSet<Source>>,
         Option<Arc<Reporting>>,
     ),
@@ -125,9 +124,9 @@ impl fmt::Display for SetKey {
             Scope::SidecarClusters => f.write_str("clusters of sidecars"),
             Scope::Secrets => f.write_str("secrets"),
             Scope::Endpoints => f.write_str("endpoints"),
-            Scope::EndpointsFrom(agent) => write!(f, "endpoints from {agent}"),
-            Scope::EndpointsNear(Some(agent), from) => {
-                write!(f, "endpoints near {from} on {agent}")
+            Scope::EndpointsFrom(spot) => write!(f, "endpoints from {spot}"),
+            Scope::EndpointsNear(Some(spot), from) => {
+                write!(f, "endpoints near {from} on {spot}")
             }
             Scope::EndpointsNear(None, from) => write!(f, "endpoints near {from}"),
             Scope::Listeners(Capture::Redirect, reporting) => {
@@ -136,16 +135,16 @@ impl fmt::Display for SetKey {
             Scope::Listeners(Capture::Explicit { outbound }, reporting) => {
                 write!(f, "listeners on {outbound}{}", aside(reporting))
             }
-            Scope::ListenersFrom(agent, reporting) => {
-                write!(f, "redirected listeners from {agent}{}", aside(reporting))
+            Scope::ListenersFrom(spot, reporting) => {
+                write!(f, "redirected listeners from {spot}{}", aside(reporting))
             }
-            Scope::ListenersOf(capture, agent, class, reporting) => {
+            Scope::ListenersOf(capture, spot, class, reporting) => {
                 f.write_str("listeners")?;
                 if let Capture::Explicit { outbound } = capture {
                     write!(f, " on {outbound}")?;
                 }
-                if let Some(agent) = agent {
-                    write!(f, " from {agent}")?;
+                if let Some(spot) = spot {
+                    write!(f, " from {spot}")?;
                 }
                 write!(f, "{} for", aside(reporting))?;
                 let mut sources = class.iter();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use model::route::{GatewayRef, VirtualService};
 use model::{
-    AuthPolicy, Authentication, ChangeSet, Endpoint, Gateway, Hostname, Service, ServicePort,
+    AuthPolicy, Authentication, Bridge, ChangeSet, Endpoint, Gateway, Hostname, Service,
+    ServicePort,
 };
 
 use crate::registry::{Registry, kind, served};
@@ -244,13 +245,13 @@ fn connects_to(service: &VirtualService, names: &BTreeSet<&Hostname>) -> bool {
     connections.any(|to| names.contains(&to.destination.host))
 }
 
-type Addresses = BTreeSet<(Option<IpAddr>, Option<(IpAddr, IpAddr)>)>;
+type Addresses = BTreeSet<(Option<IpAddr>, Option<(Bridge, IpAddr)>)>;
 
 /// All that listeners take from endpoints: not their ports, nor their health.
 fn addresses(endpoints: &[Endpoint]) -> Addresses {
     let reached = endpoints.iter().map(|endpoint| {
         let reach = &endpoint.reach;
-        let own = reach.same_agent.map(|(agent, own)| (agent, own.ip()));
+        let own = reach.same_bridge.map(|(bridge, own)| (bridge, own.ip()));
         (reach.anywhere.map(|address| address.ip()), own)
     });
     reached.collect()

@@ -1,8 +1,6 @@
 //! All that is in a set.
 
-use std::net::IpAddr;
-
-use model::{Capture, Endpoint, Reporting};
+use model::{Capture, Endpoint, Reporting, Spot};
 
 use super::set::{Scope, SetKey};
 use crate::built::Built;
@@ -27,23 +25,23 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
         Scope::Endpoints => targets(registry)
             .map(|target| services::assignment(registry, target, None, None, buffer))
             .collect(),
-        Scope::EndpointsFrom(agent) => endpoints_from(*agent, registry, buffer),
-        Scope::EndpointsNear(agent, from) => targets(registry)
+        Scope::EndpointsFrom(spot) => endpoints_from(*spot, registry, buffer),
+        Scope::EndpointsNear(spot, from) => targets(registry)
             .filter(|target| services::is_located(registry, *target))
-            .map(|target| services::assignment(registry, target, *agent, Some(from), buffer))
+            .map(|target| services::assignment(registry, target, *spot, Some(from), buffer))
             .collect(),
         Scope::Listeners(capture, reporting) => ports(registry)
             .filter_map(|port| {
                 sidecar::listener(registry, port, from(*capture, None, reporting.as_deref()))
             })
             .collect(),
-        Scope::ListenersFrom(agent, reporting) => {
-            listeners_from(*agent, reporting.as_deref(), registry)
+        Scope::ListenersFrom(spot, reporting) => {
+            listeners_from(*spot, reporting.as_deref(), registry)
         }
-        Scope::ListenersOf(capture, agent, class, reporting) => {
+        Scope::ListenersOf(capture, spot, class, reporting) => {
             let asking = Asking {
                 caller: Caller::Class(class),
-                ..from(*capture, *agent, reporting.as_deref())
+                ..from(*capture, *spot, reporting.as_deref())
             };
             ports(registry)
                 .filter(|port| registry.routes().connections_ask(*port, class, registry))
@@ -51,7 +49,7 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
                 .collect()
         }
         Scope::Routes(domain) => ports(registry)
-            .filter_map(|port| sidecar::routes(registry, port, domain, NOBODY, buffer))
+            .filter_map(|port| sidecar::routes(registry, port, domain, Caller::NOBODY, buffer))
             .collect(),
         Scope::RoutesOf(domain, class) => ports(registry)
             .filter(|port| asks(registry, *port, class))
@@ -66,10 +64,6 @@ pub(super) fn whole(key: &SetKey, registry: &Registry, buffer: &mut Vec<u8>) -> 
     }
 }
 
-/// A caller of whom nothing holds that conditions ask.
-pub(super) const NOBODY: Caller<'static> = Caller::Class(&NOTHING);
-static NOTHING: std::collections::BTreeSet<Source> = std::collections::BTreeSet::new();
-
 /// Whether routes of a port ask anything of callers that holds for this class.
 pub(super) fn asks(
     registry: &Registry,
@@ -80,22 +74,21 @@ pub(super) fn asks(
     used.any(|service| Source::all(service).any(|source| class.contains(&source)))
 }
 
-/// The machines on which an endpoint has an address of its own.
-pub(super) fn agents(endpoints: &[Endpoint]) -> impl Iterator<Item = IpAddr> {
-    let own = endpoints.iter().filter_map(|e| e.reach.same_agent);
-    own.map(|(agent, _)| agent)
+/// The places from where an endpoint has another address.
+pub(super) fn spots(endpoints: &[Endpoint]) -> impl Iterator<Item = Spot> {
+    endpoints.iter().flat_map(|e| e.reach.differing())
 }
 
 pub(super) fn from(
     capture: Capture,
-    agent: Option<IpAddr>,
+    spot: Option<Spot>,
     reporting: Option<&Reporting>,
 ) -> Asking<'_> {
     Asking {
         capture,
-        agent,
+        spot,
         reporting,
-        caller: NOBODY,
+        caller: Caller::NOBODY,
     }
 }
 
@@ -108,10 +101,11 @@ fn ports(registry: &Registry) -> impl Iterator<Item = u16> {
     registry.ports().keys().copied()
 }
 
-fn endpoints_from(agent: IpAddr, registry: &Registry, buffer: &mut Vec<u8>) -> Vec<Built> {
+fn endpoints_from(spot: Spot, registry: &Registry, buffer: &mut Vec<u8>) -> Vec<Built> {
     let mut all = Vec::new();
     for service in registry.services() {
-        let here = |port: u16| agents(registry.endpoints(&service.host, port)).any(|a| a == agent);
+        let here =
+            |port: u16| spots(registry.endpoints(&service.host, port)).any(|own| own == spot);
         if !served(service).any(|port| here(port.number)) {
             continue;
         }
@@ -119,7 +113,7 @@ fn endpoints_from(agent: IpAddr, registry: &Registry, buffer: &mut Vec<u8>) -> V
             all.push(services::assignment(
                 registry,
                 target,
-                Some(agent),
+                Some(spot),
                 None,
                 buffer,
             ));
@@ -128,10 +122,10 @@ fn endpoints_from(agent: IpAddr, registry: &Registry, buffer: &mut Vec<u8>) -> V
     all
 }
 
-fn listeners_from(agent: IpAddr, reporting: Option<&Reporting>, registry: &Registry) -> Vec<Built> {
+fn listeners_from(spot: Spot, reporting: Option<&Reporting>, registry: &Registry) -> Vec<Built> {
     let ports = registry.ports().iter();
-    let differing = ports.filter(|(port, services)| services.differs_on(agent, **port, registry));
-    let asking = from(Capture::Redirect, Some(agent), reporting);
+    let differing = ports.filter(|(port, services)| services.differs_from(spot, **port, registry));
+    let asking = from(Capture::Redirect, Some(spot), reporting);
     differing
         .filter_map(|(port, _)| sidecar::listener(registry, *port, asking))
         .collect()

@@ -34,6 +34,13 @@ pub(crate) enum Caller<'a> {
     Class(&'a BTreeSet<Source>),
 }
 
+impl Caller<'static> {
+    /// A caller of whom nothing holds that conditions ask.
+    pub(crate) const NOBODY: Caller<'static> = Caller::Class(&NOTHING);
+}
+
+static NOTHING: BTreeSet<Source> = BTreeSet::new();
+
 /// What a condition asks of the caller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Source {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Health, Locality, Reach};
+use model::{Bridge, BridgeKind, Health, Locality, Reach, Spot};
 use serde_json::json;
 
 use crate::Kind;
@@ -116,7 +116,7 @@ fn endpoints_are_grouped_sorted_and_each_there_once() {
     let everywhere = |address| Reach::everywhere(at(address));
     let none = Reach {
         anywhere: None,
-        same_agent: Some((ip(AGENT_B), at("172.17.0.2:80"))),
+        same_bridge: Some((mesos(ip(AGENT_B)), at("172.17.0.2:80"))),
     };
     let v = || version("v1");
     let world = Draft::default()
@@ -213,10 +213,42 @@ fn on_its_own_agent_a_proxy_calls_containers_and_elsewhere_agents() {
     let mut proxy = proxy();
     let name = "outbound|9080||details.marathon.slave.mesos";
     assert_eq!(render(&world, &proxy).endpoints(name), ["10.0.4.101:31001"]);
-    proxy.agent = Some(ip(AGENT_B));
+    proxy.spot = beside(AGENT_B);
     assert_eq!(render(&world, &proxy).endpoints(name), ["172.17.0.3:9080"]);
-    proxy.agent = None;
+    proxy.spot = None;
     assert_eq!(render(&world, &proxy).endpoints(name), ["10.0.4.101:31001"]);
+}
+
+#[test]
+fn from_another_bridge_of_the_agent_a_proxy_calls_the_host_port() {
+    let docker = Bridge {
+        agent: ip(AGENT_B),
+        kind: BridgeKind::Docker,
+    };
+    let mut world = bookinfo();
+    let (host_port, container) = ("10.0.4.101:31700", "172.17.0.3:9080");
+    let reach = Reach {
+        anywhere: Some(at(host_port)),
+        same_bridge: Some((docker, at(container))),
+    };
+    world = world.service("cart", &[(80, "http")]);
+    let world = world.endpoint("cart", 80, version("v1"), reach).world();
+    let mut proxy = proxy();
+    let name = "outbound|80||cart.marathon.slave.mesos";
+    for (spot, expected) in [
+        (beside(AGENT_B), host_port),
+        (Some(Spot::Bridge(docker)), container),
+        (Some(Spot::Agent(ip(AGENT_B))), host_port),
+        (beside(AGENT_A), host_port),
+        (None, host_port),
+    ] {
+        proxy.spot = spot;
+        assert_eq!(
+            render(&world, &proxy).endpoints(name),
+            [expected],
+            "{spot:?}"
+        );
+    }
 }
 
 #[test]

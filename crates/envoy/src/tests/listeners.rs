@@ -212,7 +212,7 @@ fn raw_tcp_is_told_apart_by_address() {
     assert!(rendered.diagnostics[0].to_string().contains("zoo"));
     // On agent B the container of agent A has no meaning, and there is no conflict about it.
     let proxy = Proxy {
-        agent: Some(ip(AGENT_B)),
+        spot: beside(AGENT_B),
         ..web()
     };
     let rendered = render(&world, &proxy);

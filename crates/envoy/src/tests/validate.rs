@@ -145,7 +145,7 @@ fn envoy_takes_a_mesh_that_blocks_and_a_proxy_that_is_unknown() {
     draft.mesh.outbound = model::OutboundPolicy::RegistryOnly;
     let proxy = model::Proxy {
         instance: None,
-        agent: None,
+        spot: None,
         ..sidecar("nobody", &[])
     };
     let rendered = render(&draft.world(), &proxy);

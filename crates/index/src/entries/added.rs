@@ -68,7 +68,7 @@ impl Built {
             }
         }
         for list in self.endpoints_by_port.values_mut() {
-            list.sort_by_key(|e| (e.instance.clone(), e.reach.anywhere, e.reach.same_agent));
+            list.sort_by_key(|e| (e.instance.clone(), e.reach.anywhere, e.reach.same_bridge));
         }
         self.service
             .named

@@ -4,7 +4,10 @@ use api::event::{Change, Event, Update};
 use api::istio::{Envelope, Location, Object};
 use api::marathon::{AppWorkload, PodStatus, PodWorkload, Workload};
 use model::route::VirtualService;
-use model::{Diagnostic, Endpoint, Hostname, Instance, Protocol, Service, World};
+use model::{
+    Attachment, BridgeKind, Diagnostic, Endpoint, Hostname, Instance, Protocol, Service, Spot,
+    World,
+};
 use serde_json::{Value, json};
 
 use crate::{Index, Published, Settings};
@@ -80,10 +83,20 @@ pub(super) fn reach(endpoint: &Endpoint) -> (String, String) {
         text(
             endpoint
                 .reach
-                .same_agent
-                .map(|(agent, a)| format!("{agent}>{a}")),
+                .same_bridge
+                .map(|(bridge, a)| format!("{}>{a}", bridge.agent)),
         ),
     )
+}
+
+/// Where those on a bridge of an agent call from.
+pub(super) fn on_bridge(kind: BridgeKind, agent: &str) -> Option<Spot> {
+    Attachment::Bridge(kind).spot(agent.parse().unwrap())
+}
+
+/// Where those on Mesos' bridge of an agent call from.
+pub(super) fn beside(agent: &str) -> Option<Spot> {
+    on_bridge(BridgeKind::Mesos, agent)
 }
 
 pub(super) fn instance<'a>(world: &'a World, id: &str) -> &'a Instance {

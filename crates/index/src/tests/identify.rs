@@ -87,7 +87,7 @@ fn an_instance_tells_labels_and_agent_whatever_the_node_claims() {
     let world = world_of(vec![reviews(1)], vec![]);
     let metadata = json!({"HOST": "10.9.9.9", "LABELS": {"version": "lie"}});
     let proxy = identified(&world, &node(&id("reviews", 1)), metadata, REMOTE).unwrap();
-    assert_eq!(proxy.agent, Some(ip("10.0.0.1")));
+    assert_eq!(proxy.spot, beside("10.0.0.1"));
     assert_eq!(proxy.labels.get("version"), Some("v1"));
     assert_eq!(
         (proxy.role, proxy.capture),
@@ -106,7 +106,7 @@ fn a_staging_instance_is_recognised() {
     let staging = json!({"id": id("reviews", 1), "status": "STAGING", "agentHostname": "10.0.0.1"});
     let world = world_of(vec![pod_workload(pod(spec, vec![staging]), vec![])], vec![]);
     let proxy = identified(&world, &node(&id("reviews", 1)), json!({}), REMOTE).unwrap();
-    assert_eq!(proxy.agent, Some(ip("10.0.0.1")));
+    assert_eq!(proxy.spot, beside("10.0.0.1"));
     assert!(endpoints(&world, "reviews", 9080).is_empty());
 }
 
@@ -145,15 +145,15 @@ fn an_unknown_node_is_a_proxy_without_instance() {
     let proxy = identified(&world, "router~192.0.2.7~gone~", metadata, "10.0.0.1").unwrap();
     assert_eq!((proxy.role, proxy.instance), (Role::Router, None));
     assert_eq!(proxy.labels, Labels::from_iter([("app", "x")]));
-    assert_eq!(proxy.agent, Some(ip("10.0.0.1")), "the peer is an agent");
+    assert_eq!(proxy.spot, beside("10.0.0.1"), "the peer is an agent");
     assert_eq!(
         (&*proxy.domain, &*proxy.namespace),
         ("marathon.slave.mesos", "shop")
     );
     let at_host = identified(&world, &node("gone"), json!({"HOST": "10.0.0.8"}), REMOTE).unwrap();
-    assert_eq!(at_host.agent, Some(ip("10.0.0.8")));
+    assert_eq!(at_host.spot, beside("10.0.0.8"));
     let nowhere = identified(&world, &node("gone"), json!({"HOST": "a.example"}), REMOTE).unwrap();
-    assert_eq!(nowhere.agent, None);
+    assert_eq!(nowhere.spot, None);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use api::marathon::{
     App, AppWorkload, DiscoveryPort, PortDefinition, PortMapping, Task, TaskId, WorkloadKind,
 };
 use jiff::Timestamp;
-use model::{Labels, Locality, Mesh};
+use model::{BridgeKind, Labels, Locality, Mesh};
 
 use super::facts::{Facts, object};
 use super::ports::{Spec, declare};
@@ -82,7 +82,8 @@ fn revision(id: &str, app: &App, mesh: &Mesh, report: &mut Report) -> Revision {
 }
 
 fn mode(app: &App, report: &mut Report) -> Mode {
-    if let Some(mode) = revision::mode(&app.networks, report) {
+    let bridge = bridge(app);
+    if let Some(mode) = revision::mode(&app.networks, bridge, report) {
         return mode;
     }
     let docker = app.container.as_ref().and_then(|c| c.docker.as_ref());
@@ -91,10 +92,22 @@ fn mode(app: &App, report: &mut Report) -> Mode {
     if network.is_none() && app.ip_address.is_some() {
         return Mode::Container;
     }
-    Mode::parse_docker(network).unwrap_or_else(|| {
+    Mode::parse_docker(network, bridge).unwrap_or_else(|| {
         revision::unknown_mode("container.docker.network", network.unwrap_or(""), report);
         Mode::Host
     })
+}
+
+/// The bridge that belongs to the containerizer. Before Marathon 1.5 only Docker had one, and its
+/// type could be left out.
+fn bridge(app: &App) -> BridgeKind {
+    let container = app.container.as_ref();
+    let docker = container.and_then(|c| c.docker.as_ref());
+    match container.and_then(|c| c.r#type.as_deref()) {
+        Some("DOCKER") => BridgeKind::Docker,
+        None if docker.is_some_and(|d| d.network.is_some()) => BridgeKind::Docker,
+        _ => BridgeKind::Mesos,
+    }
 }
 
 fn specs(app: &App, mode: Mode) -> Vec<Spec<'_>> {

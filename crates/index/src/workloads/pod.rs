@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use api::marathon::{
     ContainerSpec, EndpointSpec, Pod, PodInstance, PodWorkload, TaskId, WorkloadKind,
 };
-use model::{Labels, Locality, Mesh};
+use model::{BridgeKind, Labels, Locality, Mesh};
 
 use super::facts::{Facts, object};
 use super::health::Verdict;
@@ -65,7 +65,8 @@ fn revision(id: &str, pod: &Pod, mesh: &Mesh, report: &mut Report) -> Revision {
     if names.hosts.is_none() {
         return empty(Mode::Host);
     }
-    let mode = revision::mode(&pod.networks, report).unwrap_or(Mode::Host);
+    // Mesos' own containerizer runs all pods.
+    let mode = revision::mode(&pod.networks, BridgeKind::Mesos, report).unwrap_or(Mode::Host);
     let specs: Vec<Spec<'_>> = endpoints(pod)
         .map(|(c, _, e, endpoint)| Spec {
             field: format!("containers[{c}].endpoints[{e}]"),

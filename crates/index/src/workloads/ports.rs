@@ -62,12 +62,12 @@ pub(super) fn declare(
         let Some(port) = service_port(spec, mode, mesh, report) else {
             continue;
         };
-        if mode == Mode::Bridge && !spec.has_host_port {
+        if matches!(mode, Mode::Bridge(_)) && !spec.has_host_port {
             report.warn(
                 codes::SAME_AGENT_ONLY,
                 &spec.field,
                 format!("port {} has no host port on a bridge network", port.number),
-                "only callers on the same agent reach it",
+                "only callers on the same bridge, or on the agent's own network, reach it",
                 "give it a host port; 0 lets Marathon choose one",
             );
         }

@@ -2,11 +2,12 @@
 //!
 //! On a bridge the port mapper of the agent leaves out connections that come from its own bridge
 //! (`! -i <bridge>` in its DNAT rule), and bridge addresses repeat on every agent. So an endpoint
-//! there has two addresses, one for callers on its own agent and one for all others.
+//! there has two addresses, one for callers on its own bridge and one for all others. An agent that
+//! runs Docker has two bridges, and from one to the other the port mapper works.
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::Reach;
+use model::{Attachment, Bridge, BridgeKind, Reach};
 
 use super::labels::Choice;
 use super::ports::Declared;
@@ -17,7 +18,7 @@ pub(super) enum Mode {
     /// The agent's own network.
     Host,
     /// A network of each agent, behind its port mapper.
-    Bridge,
+    Bridge(BridgeKind),
     /// A network that is routed between agents.
     Container,
 }
@@ -34,23 +35,31 @@ pub(super) struct Place {
 // === impl Mode ===
 
 impl Mode {
-    /// Of `networks[].mode`, since Marathon 1.5.
-    pub(super) fn parse(text: &str) -> Option<Mode> {
+    /// Of `networks[].mode`, since Marathon 1.5, which does not tell whose bridge it is.
+    pub(super) fn parse(text: &str, bridge: BridgeKind) -> Option<Mode> {
         match text {
             "host" => Some(Mode::Host),
-            "container/bridge" => Some(Mode::Bridge),
+            "container/bridge" => Some(Mode::Bridge(bridge)),
             "container" => Some(Mode::Container),
             _ => None,
         }
     }
 
     /// Of `container.docker.network`, before Marathon 1.5.
-    pub(super) fn parse_docker(text: Option<&str>) -> Option<Mode> {
+    pub(super) fn parse_docker(text: Option<&str>, bridge: BridgeKind) -> Option<Mode> {
         match text {
             None | Some("HOST") => Some(Mode::Host),
-            Some("BRIDGE") => Some(Mode::Bridge),
+            Some("BRIDGE") => Some(Mode::Bridge(bridge)),
             Some("USER") => Some(Mode::Container),
             Some(_) => None,
+        }
+    }
+
+    pub(super) fn attachment(self) -> Attachment {
+        match self {
+            Mode::Host => Attachment::Agent,
+            Mode::Bridge(kind) => Attachment::Bridge(kind),
+            Mode::Container => Attachment::Routed,
         }
     }
 }
@@ -111,11 +120,12 @@ impl Place {
         match self.mode {
             Mode::Host => host.map(Reach::everywhere),
             Mode::Container => container.map(Reach::everywhere),
-            Mode::Bridge => {
-                let same_agent = Option::zip(self.agent, container);
-                (host.is_some() || same_agent.is_some()).then_some(Reach {
+            Mode::Bridge(kind) => {
+                let bridge = self.agent.map(|agent| Bridge { agent, kind });
+                let same_bridge = Option::zip(bridge, container);
+                (host.is_some() || same_bridge.is_some()).then_some(Reach {
                     anywhere: host,
-                    same_agent,
+                    same_bridge,
                 })
             }
         }

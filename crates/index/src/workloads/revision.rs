@@ -8,8 +8,8 @@ use std::sync::Arc;
 use api::marathon::Network;
 use jiff::Timestamp;
 use model::{
-    Endpoint, Hostname, Instance, InstanceId, InstancePort, Labels, Locality, PortStanding,
-    Standing,
+    BridgeKind, Endpoint, Hostname, Instance, InstanceId, InstancePort, Labels, Locality,
+    PortStanding, Standing,
 };
 
 use super::facts::{Candidate, Claim, Facts, Running};
@@ -175,6 +175,7 @@ impl Gathering {
                 namespace: revision.names.namespace.clone(),
                 labels: revision.labels.clone(),
                 agent: place.agent,
+                attachment: place.mode.attachment(),
                 address: place.address(),
                 locality: sighting.locality.clone(),
                 hosts: hosts.clone(),
@@ -232,13 +233,15 @@ impl Gathering {
 /// The network behind `container/bridge`, by Marathon's default of `--mesos_bridge_name`.
 const BRIDGE: &str = "mesos-bridge";
 
-/// The mode of a list of networks; `None` for an empty list.
-pub(super) fn mode(networks: &[Network], report: &mut Report) -> Option<Mode> {
+/// The mode of a list of networks, whose bridge is this one; `None` for an empty list.
+pub(super) fn mode(networks: &[Network], bridge: BridgeKind, report: &mut Report) -> Option<Mode> {
     let first = networks.first()?;
     let text = first.mode.as_deref().unwrap_or("container");
-    match Mode::parse(text) {
+    match Mode::parse(text, bridge) {
         // The bridge of the agents, called by its name: its addresses are not routed either.
-        Some(Mode::Container) if first.name.as_deref() == Some(BRIDGE) => Some(Mode::Bridge),
+        Some(Mode::Container) if first.name.as_deref() == Some(BRIDGE) => {
+            Some(Mode::Bridge(bridge))
+        }
         Some(mode) => Some(mode),
         None => {
             unknown_mode("networks[0].mode", text, report);

@@ -13,6 +13,14 @@ pub(super) enum Spec {
     Pod(Value),
 }
 
+/// The same, run by Docker, and labelled so for those who look.
+fn docker(mut app: Value) -> Value {
+    app["container"]["type"] = json!("DOCKER");
+    app["container"]["docker"] = json!({"image": "shop"});
+    app["labels"]["docker"] = json!("yes");
+    app
+}
+
 /// What a random definition says.
 pub(super) struct Definition<'a> {
     pub(super) id: &'a str,
@@ -27,7 +35,14 @@ impl Definition<'_> {
     pub(super) fn random(&self, dice: &mut StdRng) -> Spec {
         let checked = dice.random_bool(0.5);
         match dice.random_range(0..6) {
-            0 => Spec::App(self.bridge_app(checked, dice.random_bool(0.2))),
+            0 => {
+                let app = self.bridge_app(checked, dice.random_bool(0.2));
+                Spec::App(if dice.random_bool(0.5) {
+                    docker(app)
+                } else {
+                    app
+                })
+            }
             1 => Spec::App(self.overlay_app(checked)),
             2 => Spec::App(self.host_app(checked)),
             3 => Spec::Pod(self.pod(json!({"mode": "container/bridge"}), true, checked)),

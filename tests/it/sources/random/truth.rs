@@ -1,9 +1,9 @@
 //! What should be known, from what really runs: by the rules of docs/marathon.md, not by our code.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use model::{Health, World};
+use model::{Bridge, BridgeKind, Health, World};
 use simulator::{NetworkMode, PortView, Simulator, TaskView};
 
 use super::specs::HOST_PORT;
@@ -13,7 +13,7 @@ pub(super) type Row = (
     String,
     u16,
     Option<SocketAddr>,
-    Option<(IpAddr, SocketAddr)>,
+    Option<(Bridge, SocketAddr)>,
     Health,
     String,
 );
@@ -29,10 +29,10 @@ pub(super) fn of(simulator: &Simulator) -> Rows {
             continue;
         };
         for port in &task.ports {
-            let (number, anywhere, same_agent) = place(task, port);
+            let (number, anywhere, same_bridge) = place(task, port);
             let version = task.labels.get("version").cloned().unwrap_or_default();
             let host = format!("{name}.marathon.slave.mesos");
-            rows.insert((host, number, anywhere, same_agent, health, version));
+            rows.insert((host, number, anywhere, same_bridge, health, version));
         }
     }
     rows
@@ -47,11 +47,11 @@ fn health(task: &TaskView) -> Option<Health> {
     }
 }
 
-/// The number that callers use, the address from elsewhere, and that from the same agent.
+/// The number that callers use, the address from elsewhere, and that from the same bridge.
 fn place(
     task: &TaskView,
     port: &PortView,
-) -> (u16, Option<SocketAddr>, Option<(IpAddr, SocketAddr)>) {
+) -> (u16, Option<SocketAddr>, Option<(Bridge, SocketAddr)>) {
     let on_agent = port
         .host_port
         .map(|host| SocketAddr::new(task.agent_ip, host));
@@ -60,8 +60,20 @@ fn place(
     let number = port.container_port.unwrap_or(HOST_PORT);
     match &task.network_mode {
         NetworkMode::Host => (HOST_PORT, on_agent, None),
-        NetworkMode::Bridge => (number, on_agent, inside.map(|at| (task.agent_ip, at))),
+        NetworkMode::Bridge => (number, on_agent, inside.map(|at| (bridge(task), at))),
         NetworkMode::Container(_) => (number, inside, None),
+    }
+}
+
+/// What Docker runs is labelled so.
+fn bridge(task: &TaskView) -> Bridge {
+    let kind = match task.labels.contains_key("docker") {
+        true => BridgeKind::Docker,
+        false => BridgeKind::Mesos,
+    };
+    Bridge {
+        agent: task.agent_ip,
+        kind,
     }
 }
 
@@ -74,7 +86,7 @@ pub(super) fn known(world: &World) -> Rows {
                 port.host.to_string(),
                 port.port,
                 endpoint.reach.anywhere,
-                endpoint.reach.same_agent,
+                endpoint.reach.same_bridge,
                 endpoint.health,
                 endpoint.labels.get("version").unwrap_or_default().into(),
             ));

@@ -16,7 +16,7 @@ const AGENT_C: &str = "10.0.9.9";
 fn on(proxy: Proxy, id: &str, agent: &str) -> Proxy {
     Proxy {
         id: id.into(),
-        agent: Some(ip(agent)),
+        spot: beside(agent),
         ..proxy
     }
 }
@@ -93,8 +93,8 @@ fn the_health_of_one_endpoint() {
         told(&fleet.go(sick)),
         [
             format!("endpoints: {v2} {all}"),
-            format!("endpoints from {AGENT_A}: {all}"),
-            format!("endpoints from {AGENT_B}: {v2} {all}"),
+            format!("endpoints from mesos-bridge of {AGENT_A}: {all}"),
+            format!("endpoints from mesos-bridge of {AGENT_B}: {v2} {all}"),
         ]
     );
 }
@@ -109,8 +109,8 @@ fn an_endpoint_that_leaves_a_machine_takes_its_variant_along() {
     let name = "outbound|9080||ratings.marathon.slave.mesos";
     let mut expected = [
         format!("endpoints: {name}"),
-        format!("endpoints from {AGENT_B}: -{name}"),
-        format!("endpoints from {AGENT_C}: {name}"),
+        format!("endpoints from mesos-bridge of {AGENT_B}: -{name}"),
+        format!("endpoints from mesos-bridge of {AGENT_C}: {name}"),
     ];
     expected.sort();
     let mut lines = told(&fleet.go(moved));
@@ -134,7 +134,7 @@ fn addresses_of_tcp_services_are_in_listeners_and_their_health_is_not() {
         told(&fleet.go(sick)),
         [
             format!("endpoints: {name}"),
-            format!("endpoints from {AGENT_A}: {name}")
+            format!("endpoints from mesos-bridge of {AGENT_A}: {name}")
         ]
     );
     let moved = with_endpoints(&fleet.world, "redis", 6379, |list| {
@@ -144,8 +144,8 @@ fn addresses_of_tcp_services_are_in_listeners_and_their_health_is_not() {
     assert_eq!(
         told(&fleet.go(moved)),
         [
-            format!("endpoints from {AGENT_A}: {name}"),
-            format!("redirected listeners from {AGENT_A}: 0.0.0.0_6379"),
+            format!("endpoints from mesos-bridge of {AGENT_A}: {name}"),
+            format!("redirected listeners from mesos-bridge of {AGENT_A}: 0.0.0.0_6379"),
         ]
     );
 }
@@ -221,7 +221,7 @@ fn a_destination_rule_that_says_the_same_tells_nothing() {
         [
             format!("clusters: {v3}"),
             format!("endpoints: {v3}"),
-            format!("endpoints from {AGENT_A}: {v3}"),
+            format!("endpoints from mesos-bridge of {AGENT_A}: {v3}"),
         ]
     );
 }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::extensions::{authorizations, envoy_filters, telemetries, tokens};
-use super::history::{AGENTS, Event, PROXIES};
+use super::history::{AGENTS, ATTACHMENTS, Event, PROXIES};
 use super::policies;
 use crate::fixtures::routes::*;
 use crate::fixtures::*;
@@ -132,19 +132,31 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
     let health = select(&[Health::Healthy, Health::Degraded, Health::Unhealthy][..]);
     let label = select(&["v1", "v2"][..]);
     let place = policies::locality();
-    (health, label, 0..4usize, 0..4u16, 1..3u32, place).prop_map(
-        |(health, v, agent, n, weight, locality)| Endpoint {
+    (health, label, reach(), 1..3u32, place).prop_map(|(health, v, reach, weight, locality)| {
+        Endpoint {
             instance: InstanceId::from(""),
             labels: version(v),
             locality,
             weight,
             health,
-            reach: match AGENTS.get(agent) {
-                Some(agent) => bridge(agent, 31_000 + n, &format!("172.17.0.{n}:9080")),
-                None => Reach::everywhere(at(&format!("10.9.9.{n}:80"))),
-            },
-        },
-    )
+            reach,
+        }
+    })
+}
+
+/// On a bridge of an agent, with or without a host port, or routed.
+fn reach() -> impl Strategy<Value = Reach> {
+    let kind = select(&[BridgeKind::Mesos, BridgeKind::Mesos, BridgeKind::Docker][..]);
+    (0..4usize, kind, 0..4u16, 0..8u8).prop_map(|(agent, kind, n, dice)| {
+        let Some(agent) = AGENTS.get(agent).map(|agent| ip(agent)) else {
+            return Reach::everywhere(at(&format!("10.9.9.{n}:80")));
+        };
+        let container = at(&format!("172.17.0.{n}:9080"));
+        Reach {
+            anywhere: (dice > 0).then(|| (agent, 31_000 + n).into()),
+            same_bridge: Some((Bridge { agent, kind }, container)),
+        }
+    })
 }
 
 fn named((name, value): (&'static str, Option<VirtualService>)) -> Event {
@@ -260,6 +272,7 @@ fn instance((at, there, dice): (usize, bool, u8)) -> Event {
         id: InstanceId::from(format!("instance-{at}").as_str()),
         labels: version(["v1", "v2"][usize::from(dice) / 3 % 2]),
         agent: (dice < 250).then(|| ip(AGENTS[usize::from(dice) / 6 % 3])),
+        attachment: ATTACHMENTS[usize::from(dice) % 5 % 4],
         address: Some(ip(&format!("172.17.0.{at}"))),
         locality: policies::place(usize::from(dice) / 18 % 4),
         ..known

@@ -58,6 +58,12 @@ pub(super) struct Truth {
 }
 
 pub(super) const AGENTS: &[&str] = &[AGENT_A, AGENT_B, "10.0.7.7"];
+pub(super) const ATTACHMENTS: &[Attachment] = &[
+    Attachment::Bridge(BridgeKind::Mesos),
+    Attachment::Bridge(BridgeKind::Docker),
+    Attachment::Agent,
+    Attachment::Routed,
+];
 pub(super) const PROXIES: usize = 9;
 
 impl Truth {
@@ -188,9 +194,10 @@ impl Truth {
             },
             namespace: ["default", "other"][at / 2 % 2].into(),
             labels: known.map_or(claimed, |i| i.labels.clone()),
-            agent: match known {
-                Some(instance) => instance.agent,
-                None => (at != 6).then(|| ip(AGENTS[at % 3])),
+            spot: match known {
+                Some(known) => known.agent.and_then(|agent| known.attachment.spot(agent)),
+                None if at == 6 => None,
+                None => ATTACHMENTS[at % 4].spot(ip(AGENTS[at % 3])),
             },
             domain: [DOMAIN, "slave.mesos"][usize::from(at == 5)].into(),
             capture: match at {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::route::{ConnectionMatch, VirtualService};
 use model::*;
 
 use super::fleet::Fleet;
@@ -38,10 +39,10 @@ fn proxies_that_see_the_same_run_the_same_sets() {
             "clusters",
             "secrets",
             "endpoints",
-            "endpoints from 10.0.1.91",
+            "endpoints from mesos-bridge of 10.0.1.91",
             "clusters of sidecars",
             "redirected listeners",
-            "redirected listeners from 10.0.1.91",
+            "redirected listeners from mesos-bridge of 10.0.1.91",
             "routes in marathon.slave.mesos",
         ]
     );
@@ -73,7 +74,7 @@ fn a_set_is_kept_while_somebody_runs_it() {
         [
             "clusters of sidecars",
             "redirected listeners",
-            "redirected listeners from 10.0.1.91",
+            "redirected listeners from mesos-bridge of 10.0.1.91",
             "routes in marathon.slave.mesos",
         ]
     );
@@ -234,13 +235,14 @@ fn what_is_only_said_makes_no_resource() {
         )
         .world();
     let elsewhere = Proxy {
-        agent: Some(ip(AGENT_B)),
+        spot: beside(AGENT_B),
         ..named("elsewhere", web())
     };
     let fleet = Fleet::of(world, &[web(), elsewhere]);
     let from_here = fleet.plan("web").sets.iter();
-    let from_here =
-        from_here.filter(|key| key.to_string() == format!("redirected listeners from {AGENT_A}"));
+    let from_here = from_here.filter(|key| {
+        key.to_string() == format!("redirected listeners from mesos-bridge of {AGENT_A}")
+    });
     let held: Vec<_> = from_here.map(|key| fleet.set(key)).collect();
     assert_eq!(held, [Vec::<&str>::new()]);
     let codes = |name: &str| -> Vec<&str> {
@@ -355,4 +357,26 @@ fn a_listener_that_lets_callers_in_leads_back_to_who_gave_keys() {
     // Of callers, not of those who call; and nobody has this address.
     assert_eq!(names("0.0.0.0_9080"), [""; 0]);
     assert_eq!(names("10.9.9.9_9080"), [""; 0]);
+}
+
+/// A route that connects some callers to a service without addresses, and others by theirs: whom
+/// nothing is left for does not get what is for the others.
+#[test]
+fn callers_without_connections_do_not_get_those_of_others() {
+    let asked = ConnectionMatch {
+        source_labels: version("v2"),
+        ..going_to(&[])
+    };
+    let route = connections(vec![asked, going_to(&["10.0.0.0/8"])], &[("db", 1)]);
+    let routes = VirtualService {
+        tcp: route,
+        ..virtual_service("db", &["db"], vec![])
+    };
+    let mut draft = Draft::default().service("db", &[(6379, "tcp")]);
+    draft.virtual_services.push(routes);
+    let second = Proxy {
+        labels: version("v2"),
+        ..named("second", web())
+    };
+    Fleet::of(draft.world(), &[named("first", web()), second]).check();
 }

@@ -157,7 +157,7 @@ fn a_bridge_that_is_called_by_its_name_is_a_bridge() {
     assert!(
         named.endpoints_of(&host("shop.marathon.slave.mesos"), 80)[0]
             .reach
-            .same_agent
+            .same_bridge
             .is_some()
     );
 }
@@ -203,9 +203,9 @@ fn row30_bridge_addresses_are_for_their_own_agent() {
     let world = apps(app("shop", "container/bridge", mapping, tasks));
     let from = |agent: &str| -> Vec<String> {
         let endpoints = endpoints(&world, "shop", 80).iter();
-        let agent = agent.parse().ok();
+        let spot = beside(agent);
         endpoints
-            .filter_map(|e| e.reach.from_agent(agent))
+            .filter_map(|e| e.reach.from(spot))
             .map(|a| a.to_string())
             .collect()
     };
