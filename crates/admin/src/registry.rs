@@ -96,7 +96,7 @@ pub(crate) fn service(service: &Service) -> RegistryService {
         mesh_external: service.location == Placement::External,
         resolution: match service.resolution {
             Resolution::Static => 0,
-            Resolution::Dns | Resolution::DnsRoundRobin => 1,
+            Resolution::Dns | Resolution::DnsRoundRobin | Resolution::Dynamic => 1,
             Resolution::Passthrough => 2,
         },
         attributes: RegistryAttributes {

@@ -16,6 +16,7 @@ use pb::upstream_http::http_protocol_options as options;
 
 use crate::{endpoint, message, names, pb};
 
+pub(crate) use http::http1_said;
 pub(crate) use outbound::{Outbound, OutboundKey, Speaks};
 
 const PASSTHROUGH_IDLE_TIMEOUT: Duration = Duration::from_secs(300);

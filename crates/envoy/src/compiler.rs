@@ -108,7 +108,7 @@ impl OfView {
             false => redo.touched(&touched),
         }
         self.latest = Latest {
-            bound: touched.bound(),
+            bound: touched.bound(&old, &self.registry),
             ports: touched.listeners,
             gateways: touched.gateways,
             asked: Asked::differing(&old, &self.registry),

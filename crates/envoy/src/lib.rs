@@ -22,6 +22,7 @@ mod cluster;
 mod collector;
 mod compile;
 mod compiler;
+mod dynamic;
 mod endpoint;
 mod filter;
 mod finding;

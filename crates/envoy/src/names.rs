@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use model::{Cidr, Gateway, Hostname, Server};
 
@@ -80,6 +81,12 @@ pub(crate) fn destination_chain(destination: Cidr, port: u16) -> String {
 /// `10.0.1.91_6379_http`: the filter chain of requests to an address that other protocols have, too.
 pub(crate) fn http_chain_at(destination: Cidr, port: u16) -> String {
     format!("{destination}_{port}_http")
+}
+
+/// `dynamic_dns_60000ms`: where proxies keep names that they resolve as they are asked for. Envoy
+/// refuses a second cache of a name with other settings, so all that can differ is in the name.
+pub(crate) fn dns_cache(refresh: Duration) -> String {
+    format!("dynamic_dns_{}ms", refresh.as_millis())
 }
 
 /// `9080`

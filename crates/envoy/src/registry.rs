@@ -15,6 +15,7 @@ use model::{
 
 use crate::cluster::{Outbound, unknown_destination};
 use crate::compile::PortServices;
+use crate::dynamic;
 use crate::endpoint::Located;
 use crate::patch::{Filters, Patches};
 use crate::route::{Alike, MeshRoutes};
@@ -45,6 +46,8 @@ struct Names {
     aliases: HashMap<Hostname, Vec<Arc<Service>>>,
     wildcards: Vec<Arc<Service>>,
     ports: BTreeMap<u16, PortServices>,
+    /// Whether proxies resolve names of any of them as they are asked for.
+    dynamic: bool,
 }
 
 /// Values that apply to a host or to all hosts under a wildcard; for a host, the most specific.
@@ -134,6 +137,11 @@ impl Registry {
     /// The services of each port that is served.
     pub(crate) fn ports(&self) -> &BTreeMap<u16, PortServices> {
         &self.names.ports
+    }
+
+    /// Whether proxies resolve names of any service as they are asked for.
+    pub(crate) fn has_dynamic(&self) -> bool {
+        self.names.dynamic
     }
 
     pub(crate) fn filters(&self) -> &Arc<Filters> {
@@ -334,6 +342,7 @@ impl Names {
                 let having = names.aliases.entry(alias.clone()).or_default();
                 having.push(service.clone());
             }
+            names.dynamic |= dynamic::is(service);
             if service.host.is_wildcard() {
                 names.wildcards.push(service.clone());
             }

@@ -1,5 +1,5 @@
-//! Clusters of services whose endpoints are not told to proxies: names that they resolve, socket
-//! files, and the original destination of connections.
+//! Clusters of services whose endpoints are not told to proxies: names that they resolve, be it as
+//! they are asked for, socket files, and the original destination of connections.
 //!
 //! Such services come from service entries and are few. Their clusters are made from those that all
 //! other services have, so that policies apply to both alike.
@@ -12,7 +12,7 @@ use pb::endpoint::{ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, lb_en
 use prost::Message;
 
 use crate::built::Built;
-use crate::{message, pb};
+use crate::{dynamic, message, pb};
 
 /// The name of Envoy's extension for clusters of names.
 const DNS: &str = "envoy.cluster.dns";
@@ -36,11 +36,19 @@ pub(crate) fn cluster(
         return told;
     };
     cluster.eds_cluster_config = None;
-    if service.resolution == Resolution::Passthrough {
-        pass_through(&mut cluster);
-    } else {
-        cluster.cluster_discovery_type = Some(kind(service.resolution, refresh));
-        cluster.load_assignment = Some(assignment(&cluster.name, service, port, subset));
+    match service.resolution {
+        Resolution::Passthrough => {
+            let kind = ClusterDiscoveryType::Type(DiscoveryType::OriginalDst.into());
+            without_choice(&mut cluster, kind);
+        }
+        Resolution::Dynamic => {
+            let kind = dynamic::cluster(&mut cluster, refresh);
+            without_choice(&mut cluster, ClusterDiscoveryType::ClusterType(kind));
+        }
+        resolution => {
+            cluster.cluster_discovery_type = Some(kind(resolution, refresh));
+            cluster.load_assignment = Some(assignment(&cluster.name, service, port, subset));
+        }
     }
     let mut built = Built::cluster(&cluster);
     built.diagnostics.extend(told.diagnostics);
@@ -48,8 +56,7 @@ pub(crate) fn cluster(
 }
 
 /// Envoy takes no choice among endpoints where there are none to choose from.
-fn pass_through(cluster: &mut pb::cluster::Cluster) {
-    let kind = ClusterDiscoveryType::Type(DiscoveryType::OriginalDst.into());
+fn without_choice(cluster: &mut pb::cluster::Cluster, kind: ClusterDiscoveryType) {
     cluster.cluster_discovery_type = Some(kind);
     cluster.lb_policy = LbPolicy::ClusterProvided.into();
     cluster.lb_config = None;

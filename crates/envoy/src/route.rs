@@ -13,6 +13,7 @@ mod action;
 pub(crate) mod connection;
 mod cors;
 mod domains;
+mod dynamic;
 mod fault;
 mod gateway;
 mod header;

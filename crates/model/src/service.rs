@@ -40,6 +40,8 @@ pub enum Resolution {
     Dns,
     /// It resolves a name and uses one address at a time.
     DnsRoundRobin,
+    /// It resolves the name that each request, or each TLS connection, asks for.
+    Dynamic,
 }
 
 /// Whether the workloads of a service are part of the mesh.

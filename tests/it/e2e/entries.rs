@@ -26,7 +26,8 @@ async fn backend() -> SocketAddr {
     at
 }
 
-/// One entry with an address, one with a name.
+/// One entry with an address, one with a name, and one with names that are resolved as they are asked
+/// for: under localhost all of them lead here.
 fn entries(at: SocketAddr) -> String {
     let entry = |name: &str, resolution: &str, address: &str| {
         format!(
@@ -43,7 +44,15 @@ fn entries(at: SocketAddr) -> String {
         entry("known", "STATIC", "127.0.0.1"),
         entry("named", "DNS", "localhost"),
     );
-    format!("{known}---\n{named}")
+    let asked = format!(
+        "apiVersion: networking.istio.io/v1\n\
+         kind: ServiceEntry\n\
+         metadata: {{name: asked}}\n\
+         spec:\n  hosts: [\"*.asked.localhost\"]\n  resolution: DYNAMIC_DNS\n  \
+         ports: [{{number: {}, name: http, protocol: HTTP}}]\n",
+        at.port()
+    );
+    format!("{known}---\n{named}---\n{asked}")
 }
 
 fn sidecar(of: &str, rest: &str) -> String {
@@ -121,6 +130,17 @@ async fn entries_reach_backends_and_sidecars_hide_services() {
             .is(9081, host, 200, &format!("backend of {host}"))
             .await;
     }
+
+    // The port is that of the entry, whether the request names it or not; no other can be reached.
+    for host in ["one.asked.localhost", "two.asked.localhost"] {
+        let answer = format!("backend of {host}");
+        caller.is(at.port(), host, 200, &answer).await;
+        let with_port = format!("{host}:{}", at.port());
+        caller.is(at.port(), &with_port, 200, &answer).await;
+    }
+    caller
+        .is(at.port(), "one.asked.localhost:9080", 404, "")
+        .await;
 
     // Nothing but the registry: what it does not know gets 502, what it knows is as before.
     let closed = "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n";

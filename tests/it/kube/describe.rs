@@ -64,7 +64,7 @@ const WRONG: &[Wrong] = &[
         api: NETWORKING,
         spec: "{hosts: ['*.example.com'], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}",
         told: ("Refused", "PH0703"),
-        words: ["spec.hosts[0]", "use the resolution NONE"],
+        words: ["spec.hosts[0]", "use the resolution NONE or DYNAMIC_DNS"],
         right: Some(
             "{hosts: ['*.example.com'], ports: [{number: 80, name: http, protocol: HTTP}], resolution: NONE}",
         ),

@@ -70,7 +70,10 @@ impl Echo {
     }
 
     pub(super) async fn serve(self: Arc<Self>, at: SocketAddr) -> JoinHandle<()> {
-        let listener = TcpListener::bind(at).await.unwrap();
+        self.serve_on(TcpListener::bind(at).await.unwrap())
+    }
+
+    pub(super) fn serve_on(self: Arc<Self>, listener: TcpListener) -> JoinHandle<()> {
         let router = Router::new().fallback(move |request: Request| {
             let echo = self.clone();
             async move { echo.answer(request).await }

@@ -15,7 +15,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn read() -> Table {
+    /// `LOCAL_PORT` in the files stands for the port of a backend on this machine.
+    pub(super) fn read(local: u16) -> Table {
         let mut table = Table {
             objects: Vec::new(),
             rows: Vec::new(),
@@ -23,7 +24,8 @@ impl Table {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("traffic");
         for file in files(&root) {
             let name = file.strip_prefix(&root).unwrap().to_str().unwrap();
-            table.add(name, &std::fs::read_to_string(&file).unwrap());
+            let text = std::fs::read_to_string(&file).unwrap();
+            table.add(name, &text.replace("LOCAL_PORT", &local.to_string()));
         }
         table
     }

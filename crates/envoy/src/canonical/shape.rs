@@ -287,6 +287,12 @@ canonical! {
     pb::cel_filter::ExpressionFilter => None,
     pb::file_log::FileAccessLog => Some(&FILE_LOG),
     pb::dns_cluster::DnsCluster => None,
+    pb::dynamic_cluster::ClusterConfig => None,
+    pb::http_dynamic::FilterConfig => None,
+    pb::http_dynamic::PerRouteConfig => None,
+    pb::sni_dynamic::FilterConfig => None,
+    // Only values that are not plain text, as ours are, hold a map.
+    pb::set_filter_state::Config => None,
     pb::grpc_stats::FilterConfig => None,
     pb::grpc_web::GrpcWeb => None,
     pb::jwt_authn::JwtAuthentication => Some(&TOKENS),

@@ -52,6 +52,14 @@ pub(super) fn options(policy: &TrafficPolicy, speaks: Speaks) -> Extensions {
     })
 }
 
+/// What is spoken without options, said.
+pub(crate) fn http1_said() -> Extensions {
+    extensions(&pb::upstream_http::HttpProtocolOptions {
+        upstream_protocol_options: Some(http1()),
+        ..Default::default()
+    })
+}
+
 /// HTTP/2 or what is spoken without options.
 pub(super) fn version(http2: bool) -> Extensions {
     match http2 {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{Capture, Diagnostic, Protocol, Reporting, Service, Spot};
 
 use super::chains::Chains;
+use crate::dynamic;
 use crate::filter::Handling;
 use crate::listener::outbound::{HttpPort, OutboundKey};
 use crate::names;
@@ -81,6 +82,7 @@ impl PortServices {
         let http = (!self.http.is_empty()).then(|| HttpPort {
             routes: names::sidecar_routes(port),
             grpc_web: self.grpc_web,
+            resolving: dynamic::on_port(registry, port),
             also_at,
         });
         let empty = http.is_none() && chains.is_empty();

@@ -6,6 +6,7 @@ use model::gateway::Security;
 use model::route::{ConnectionRoute, GatewayRef, VirtualService};
 use model::{Cidr, Diagnostic, Gateway, Hostname, Labels, Protocol, Proxy, Server};
 
+use crate::dynamic;
 use crate::finding::{self, Text, code};
 use crate::gateway::{Bound, Layer, Servers};
 use crate::listener::{Served, ServedTo};
@@ -78,6 +79,7 @@ impl<'a> ServedChains<'a> {
             to: ServedTo::Requests {
                 routes: names::gateway_routes(self.bound.port, self.bound.address),
                 grpc_web: protocols.any(|protocol| protocol == Protocol::GrpcWeb),
+                resolving: dynamic::at_servers(self.registry, servers),
             },
         }
     }
@@ -87,6 +89,7 @@ impl<'a> ServedChains<'a> {
         let to = ServedTo::Requests {
             routes: routes.clone(),
             grpc_web: false,
+            resolving: dynamic::at_servers(self.registry, &[owned]),
         };
         let hosts = owned.1.hosts.iter().map(|open| open.host.clone());
         self.take(owned, routes, None, &hosts.collect(), to);

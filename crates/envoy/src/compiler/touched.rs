@@ -10,6 +10,7 @@ use model::{
     ServicePort,
 };
 
+use crate::dynamic;
 use crate::registry::{Registry, kind, served};
 
 /// Rather too much than too little: what comes out equal is not told.
@@ -61,14 +62,22 @@ impl Touched {
                 touched.add_takers(registry, changes);
             }
         }
+        if old.has_dynamic() || new.has_dynamic() {
+            // Whether requests are routed to names that are resolved is known to listeners.
+            touched.listeners.extend(&touched.routes);
+        }
         touched
     }
 
-    /// The places of virtual services that route connections.
-    pub(super) fn bound(&self) -> BTreeSet<GatewayRef> {
+    /// The places of virtual services of which listeners know: those that route connections, and
+    /// those that route requests to names that are resolved.
+    pub(super) fn bound(&self, old: &Registry, new: &Registry) -> BTreeSet<GatewayRef> {
         let services = self.virtual_services.iter();
-        let routing =
-            services.filter(|service| !(service.tls.is_empty() && service.tcp.is_empty()));
+        let routing = services.filter(|service| {
+            !(service.tls.is_empty() && service.tcp.is_empty())
+                || dynamic::leads_there(service, old)
+                || dynamic::leads_there(service, new)
+        });
         routing.flat_map(|s| s.gateways.iter().cloned()).collect()
     }
 

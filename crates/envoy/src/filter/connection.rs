@@ -6,6 +6,7 @@ use pb::tcp_proxy::tcp_proxy::{
 };
 
 use super::{Handling, access_log, network, terms};
+use crate::dynamic::{self, Resolving};
 use crate::pb;
 
 /// Where connections go.
@@ -18,6 +19,8 @@ pub(crate) struct Forward {
     /// Whether the bytes are MongoDB's, which Envoy can count by operation.
     mongo: bool,
     terms: Terms,
+    /// Whether the server name that a connection asks for is resolved, and how.
+    resolving: Option<Resolving>,
 }
 
 /// The filters of a filter chain.
@@ -38,7 +41,9 @@ pub(crate) fn connection(to: &Forward, handling: Handling<'_>) -> Vec<pb::listen
     let proxy = terms::with(&to.terms, proxy);
     let proxy = network("envoy.filters.network.tcp_proxy", &proxy);
     let guards = handling.guards.network().into_iter();
-    guards.chain(mongo).chain([proxy]).collect()
+    let resolving = to.resolving.map(dynamic::network_filter);
+    let before = guards.chain(mongo).chain(resolving);
+    before.chain([proxy]).collect()
 }
 
 // === impl Forward ===
@@ -50,6 +55,7 @@ impl Forward {
             clusters: vec![(cluster, 1)],
             mongo: false,
             terms: Terms::default(),
+            resolving: None,
         }
     }
 
@@ -64,12 +70,17 @@ impl Forward {
                 title,
                 mongo: false,
                 terms: Terms::default(),
+                resolving: None,
             }),
         }
     }
 
     pub(crate) fn with_mongo(self, mongo: bool) -> Forward {
         Forward { mongo, ..self }
+    }
+
+    pub(crate) fn resolving(self, resolving: Option<Resolving>) -> Forward {
+        Forward { resolving, ..self }
     }
 
     pub(crate) fn on(self, terms: Terms) -> Forward {

@@ -10,8 +10,7 @@ use prost::Name;
 
 use super::{CORS, FAULT, Handling, access_log, network, tracing};
 use crate::canonical::Canonical;
-use crate::guards::Guards;
-use crate::{message, names, pb};
+use crate::{dynamic, message, names, pb};
 
 /// The `server` header where the proxy answers for the workload or for the mesh.
 const SERVER: &str = "istio-envoy";
@@ -25,6 +24,8 @@ pub(crate) struct HttpKey<'a> {
     pub(crate) routes: Routes,
     /// Whether browsers may call gRPC services.
     pub(crate) grpc_web: bool,
+    /// How long names hold that requests ask for and the proxy resolves, if routes lead to such.
+    pub(crate) resolving: Option<Duration>,
     pub(crate) handling: Handling<'a>,
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn http(key: HttpKey<'_>) -> pb::listener::Filter {
     let manager = pb::hcm::HttpConnectionManager {
         codec_type: hcm::CodecType::Auto.into(),
         stat_prefix: names::stat_prefix(key.side.direction(), key.listener),
-        http_filters: filters(key.handling.guards, key.grpc_web),
+        http_filters: filters(&key),
         server_name: key.side.server_name().to_owned(),
         // Streams may be idle for as long as they like; limits are a policy.
         stream_idle_timeout: Some(message::duration(Duration::ZERO)),
@@ -98,9 +99,14 @@ fn specifier(routes: Routes) -> hcm::RouteSpecifier {
 /// The first is for browsers that call gRPC services, and left out where there are none.
 static FILTERS: LazyLock<Vec<pb::hcm::HttpFilter>> = LazyLock::new(all_filters);
 
-fn filters(guards: &Guards, grpc_web: bool) -> Vec<pb::hcm::HttpFilter> {
-    let mut filters = guards.http();
-    filters.extend_from_slice(&FILTERS[usize::from(!grpc_web)..]);
+fn filters(key: &HttpKey<'_>) -> Vec<pb::hcm::HttpFilter> {
+    let mut filters = key.handling.guards.http();
+    filters.extend_from_slice(&FILTERS[usize::from(!key.grpc_web)..]);
+    if let Some(refresh) = key.resolving {
+        // Names are looked up last, right before the router asks for an address.
+        let router = filters.len() - 1;
+        filters.splice(router..router, dynamic::http_filters(refresh));
+    }
     filters
 }
 

@@ -9,7 +9,7 @@ use pb::cluster::cluster::{
 use prost::Message;
 
 use crate::finding::Refusal;
-use crate::pb;
+use crate::{dynamic, pb};
 
 pub(crate) fn cluster(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     if cluster.name.is_empty() {
@@ -19,12 +19,15 @@ pub(crate) fn cluster(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     outbound(cluster)?;
     let kind = match &cluster.cluster_discovery_type {
         Some(ClusterDiscoveryType::Type(kind)) => *kind,
+        Some(ClusterDiscoveryType::ClusterType(kind)) if kind.name == dynamic::CLUSTER => {
+            return without_choice(cluster);
+        }
         Some(ClusterDiscoveryType::ClusterType(_)) => return resolved(cluster),
         None => return Err(Refusal::new("type", "it is missing")),
     };
     match DiscoveryType::try_from(kind) {
         Ok(DiscoveryType::Eds) => discovered(cluster),
-        Ok(DiscoveryType::OriginalDst) => original_destination(cluster),
+        Ok(DiscoveryType::OriginalDst) => without_choice(cluster),
         // Envoy resolves these names.
         Ok(DiscoveryType::StrictDns | DiscoveryType::LogicalDns) => Ok(()),
         _ => cluster.load_assignment.as_ref().map_or(Ok(()), assignment),
@@ -169,9 +172,10 @@ fn named(address: Option<&pb::core::address::Address>) -> Result<(), Refusal> {
     }
 }
 
-fn original_destination(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
+/// Of the original destination, and of names that are resolved as they are asked for.
+fn without_choice(cluster: &pb::cluster::Cluster) -> Result<(), Refusal> {
     if cluster.lb_policy != i32::from(LbPolicy::ClusterProvided) {
-        let why = "the original destination needs CLUSTER_PROVIDED";
+        let why = "there is nothing to choose from, which needs CLUSTER_PROVIDED";
         return Err(Refusal::new("lb_policy", why));
     }
     match cluster.load_assignment {

@@ -210,6 +210,7 @@ fn with_hosts(hosts: Vec<pb::route::VirtualHost>) -> BTreeMap<(Kind, String), Va
             to: crate::listener::ServedTo::Requests {
                 routes: "80".into(),
                 grpc_web: false,
+                resolving: None,
             },
         }],
         tls: false,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::Cidr;
 use model::tls::ServerTls;
@@ -42,6 +43,8 @@ pub(crate) enum ServedTo {
         /// The name of the routes.
         routes: String,
         grpc_web: bool,
+        /// How long names hold that requests ask for, if the proxy resolves any.
+        resolving: Option<Duration>,
     },
     Connections(Forward),
 }
@@ -60,11 +63,16 @@ pub(crate) fn gateway(key: &GatewayKey<'_>) -> pb::listener::Listener {
 
 fn chain(key: &GatewayKey<'_>, served: &Served, listener: &str) -> pb::listener::FilterChain {
     let filters = match &served.to {
-        ServedTo::Requests { routes, grpc_web } => vec![filter::http(HttpKey {
+        ServedTo::Requests {
+            routes,
+            grpc_web,
+            resolving,
+        } => vec![filter::http(HttpKey {
             side: Side::Gateway,
             listener,
             routes: Routes::Discovered(routes.clone()),
             grpc_web: *grpc_web,
+            resolving: *resolving,
             handling: key.handling,
         })],
         ServedTo::Connections(to) => filter::connection(to, key.handling),

@@ -55,6 +55,7 @@ pub(super) fn filters(key: &PortKey<'_>, listener: &str) -> Vec<pb::listener::Fi
             listener,
             routes: Routes::Inline(Box::new(route::inbound(key, cluster))),
             grpc_web: key.protocol == Protocol::GrpcWeb,
+            resolving: None,
             handling: key.handling,
         })],
         false => filter::tcp(&TcpKey {

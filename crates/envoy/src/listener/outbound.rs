@@ -43,6 +43,8 @@ pub(crate) struct HttpPort {
     /// The name of the routes.
     pub(crate) routes: String,
     pub(crate) grpc_web: bool,
+    /// How long names hold that requests ask for, if the proxy resolves any.
+    pub(crate) resolving: Option<Duration>,
     /// Addresses that raw TCP services have as well.
     pub(crate) also_at: Vec<Cidr>,
 }
@@ -143,6 +145,7 @@ fn http_chains(
         listener: name,
         routes: Routes::Discovered(http.routes.clone()),
         grpc_web: http.grpc_web,
+        resolving: http.resolving,
         handling: key.handling,
     });
     let main = shared.then(|| plaintext.clone());

@@ -7,6 +7,7 @@ use model::route::{ConnectionMatch, ConnectionRoute, GatewayRef, VirtualService}
 use model::traffic_policy::Terms;
 
 use super::http::{Caller, Source};
+use crate::dynamic::Resolving;
 use crate::filter::Forward;
 use crate::names;
 use crate::registry::Registry;
@@ -45,7 +46,9 @@ impl Place<'_> {
 /// The cluster of a service that no route describes.
 pub(crate) fn own(service: &Service, registry: &Registry, port: u16) -> Forward {
     let policy = registry.policy(&service.host, port, None);
-    Forward::to(names::outbound_cluster(port, None, &service.host)).on(Terms::of(&policy))
+    let to = Forward::to(names::outbound_cluster(port, None, &service.host));
+    to.on(Terms::of(&policy))
+        .resolving(Resolving::of(registry, &service.host, port))
 }
 
 /// The clusters of a route. A connection is accepted before one of them is drawn, so the policy of
@@ -71,7 +74,13 @@ pub(crate) fn forward(
         let (host, number) = registry.resolve(&to.destination, port);
         registry.policy(host, number, to.destination.subset.as_deref())
     });
-    forward.on(Terms::of(&policy.unwrap_or_default()))
+    let mut weighing = route.to.iter().filter(|to| to.weight > 0);
+    let resolving = weighing.find_map(|to| {
+        let (host, number) = registry.resolve(&to.destination, port);
+        Resolving::of(registry, host, number)
+    });
+    let forward = forward.on(Terms::of(&policy.unwrap_or_default()));
+    forward.resolving(resolving)
 }
 
 /// What the tls and tcp routes of a virtual service ask of callers in the mesh.

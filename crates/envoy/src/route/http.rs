@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::route::{Action, ConnectionMatch, GatewayRef, HttpMatch, HttpRoute, VirtualService};
 use model::{Diagnostic, Hostname, Labels, ObjectRef};
 
-use super::{action, cors, decorator, fault, matcher, retry};
+use super::{action, cors, decorator, dynamic, fault, matcher, retry};
 use crate::finding::{self, Refusal, Text, code};
 use crate::registry::Registry;
 use crate::{filter, lint, names, pb};
@@ -120,7 +120,7 @@ fn build(
         Some((host, port)) => names::operation(host, *port, &path),
         None => names::operation(&service.object.name, place.port, &path),
     };
-    let route = pb::route::Route {
+    let mut route = pb::route::Route {
         name: name(rule, condition),
         stat_prefix: condition
             .and_then(|condition| condition.stat_prefix.clone())
@@ -135,6 +135,9 @@ fn build(
         action: Some(built.action),
         ..Default::default()
     };
+    if let Some(port) = dynamic::port(rule, place.port, registry) {
+        dynamic::complete(&mut route, port);
+    }
     lint::route(&route)?;
     let takes_all = condition.is_none_or(matcher::holds_always);
     Ok((Built { route, takes_all }, retry.unknown))

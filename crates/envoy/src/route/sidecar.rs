@@ -8,7 +8,7 @@ use model::{Diagnostic, Hostname, OutboundPolicy, Service};
 
 use super::domains::{Domain, Taken, alternates};
 use super::http::{self, Caller, Place};
-use super::{everything, virtual_host, written};
+use super::{dynamic, everything, virtual_host, written};
 use crate::built::Built;
 use crate::finding::{self, Text, code};
 use crate::registry::Registry;
@@ -175,6 +175,11 @@ fn routes(
         // Without a virtual service, everything goes to all endpoints.
         let cluster = names::outbound_cluster(key.port, None, host.name);
         let operation = names::default_operation(&host.title);
+        if host.service.is_some_and(crate::dynamic::is) {
+            let mesh = &key.registry.world.mesh;
+            let route = dynamic::default_route(cluster, operation, key.port, mesh);
+            return written::route(buffer, &route);
+        }
         let alike = key.registry.default_route(host.name, key.port);
         return written::default_route(buffer, alike, &cluster, &operation);
     };

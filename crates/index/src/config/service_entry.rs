@@ -1,5 +1,7 @@
 //! `ServiceEntry` and `WorkloadEntry` to services and endpoints, before they meet those of workloads.
 
+mod dynamic;
+
 use std::collections::BTreeSet;
 
 use api::istio;
@@ -34,7 +36,10 @@ pub(super) fn convert(
         context,
         report,
     );
-    check_tcp(&spec, &ports, resolution, report);
+    match resolution {
+        Resolution::Dynamic => dynamic::check(&spec, report),
+        _ => check_tcp(&spec, &ports, resolution, report),
+    }
     let selected = spec
         .workload_selector
         .map(|given| selector::read(given.labels, "spec.workloadSelector.labels", report));
@@ -65,19 +70,22 @@ pub(super) fn convert(
 }
 
 fn resolution(text: Option<&str>, report: &mut Report) -> Option<Resolution> {
-    let remedy = "use NONE, STATIC, DNS or DNS_ROUND_ROBIN";
-    let why = match text {
-        None | Some("" | "NONE") => return Some(Resolution::Passthrough),
-        Some("STATIC") => return Some(Resolution::Static),
-        Some("DNS") => return Some(Resolution::Dns),
-        Some("DNS_ROUND_ROBIN") => return Some(Resolution::DnsRoundRobin),
-        Some("DYNAMIC_DNS") => {
-            "DYNAMIC_DNS resolves the host of each request, which is not supported".to_owned()
+    match text {
+        None | Some("" | "NONE") => Some(Resolution::Passthrough),
+        Some("STATIC") => Some(Resolution::Static),
+        Some("DNS") => Some(Resolution::Dns),
+        Some("DNS_ROUND_ROBIN") => Some(Resolution::DnsRoundRobin),
+        Some("DYNAMIC_DNS") => Some(Resolution::Dynamic),
+        Some(other) => {
+            report.refuse(
+                codes::ENTRY_RESOLUTION,
+                "spec.resolution",
+                format!("{other:?} is no resolution"),
+                "use NONE, STATIC, DNS, DNS_ROUND_ROBIN or DYNAMIC_DNS",
+            );
+            None
         }
-        Some(other) => format!("{other:?} is no resolution"),
-    };
-    report.refuse(codes::ENTRY_RESOLUTION, "spec.resolution", why, remedy);
-    None
+    }
 }
 
 fn location(text: Option<&str>, report: &mut Report) -> Option<Placement> {
@@ -123,7 +131,7 @@ fn hosts(
                 codes::ENTRY_RESOLUTION,
                 field,
                 format!("{host} stands for many names and cannot be resolved"),
-                "use the resolution NONE, name the hosts, or give endpoints",
+                "use the resolution NONE or DYNAMIC_DNS, name the hosts, or give endpoints",
             );
         } else if hosts.contains(&host) {
             report.warn(

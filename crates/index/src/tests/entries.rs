@@ -1,6 +1,6 @@
 //! Services that configuration brings.
 
-use model::{NamedTarget, Placement, Resolution};
+use model::{Hostname, NamedTarget, Placement, Resolution};
 use serde_json::{Value, json};
 
 use super::fixtures::*;
@@ -146,6 +146,24 @@ fn what_does_not_go_together_is_told_and_harms_nobody() {
 }
 
 #[test]
+fn names_that_are_resolved_as_they_are_asked_for_may_be_wildcards_and_have_no_endpoints() {
+    let spec = json!({
+        "hosts": ["*.example.com", "a.example.org"], "resolution": "DYNAMIC_DNS",
+        "ports": [
+            {"number": 80, "name": "http", "protocol": "HTTP", "targetPort": 80},
+            {"number": 443, "name": "tls"},
+        ],
+    });
+    let world = world_of(vec![], vec![entry("names", spec)]);
+    assert_eq!(codes(&world), [""; 0]);
+    for host in ["*.example.com", "a.example.org"] {
+        let service = &world.services[&Hostname::parse(host).unwrap()];
+        assert_eq!(service.resolution, Resolution::Dynamic);
+        assert!(service.named.is_empty());
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_code() {
     let http = json!([{"number": 80, "name": "http", "protocol": "HTTP"}]);
     let tcp = json!([{"number": 80, "name": "tcp", "protocol": "TCP"}]);
@@ -166,7 +184,35 @@ fn what_cannot_be_is_refused_with_its_code() {
             "PH0703",
             spec(json!(["*.example.com"]), "DNS", &http, json!({})),
         ),
-        ("PH0703", spec(a(), "DYNAMIC_DNS", &http, json!({}))),
+        ("PH0703", spec(a(), "DYNAMIC_DNS", &tcp, json!({}))),
+        (
+            "PH0701",
+            spec(
+                a(),
+                "DYNAMIC_DNS",
+                &http,
+                json!({"addresses": ["10.0.0.1"]}),
+            ),
+        ),
+        (
+            "PH0702",
+            spec(
+                a(),
+                "DYNAMIC_DNS",
+                &json!([{"number": 80, "name": "x", "protocol": "HTTP", "targetPort": 81}]),
+                json!({}),
+            ),
+        ),
+        ("PH0704", spec(a(), "DYNAMIC_DNS", &http, with(ip.clone()))),
+        (
+            "PH0704",
+            spec(
+                a(),
+                "DYNAMIC_DNS",
+                &http,
+                json!({"workloadSelector": {"labels": {"a": "b"}}}),
+            ),
+        ),
         ("PH0703", spec(a(), "SOMEHOW", &http, json!({}))),
         (
             "PH0703",

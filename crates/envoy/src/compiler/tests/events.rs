@@ -80,8 +80,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
 }
 
 fn resolution() -> impl Strategy<Value = Resolution> {
-    use Resolution::{Dns, DnsRoundRobin, Passthrough, Static};
-    select(&[Static, Passthrough, Dns, DnsRoundRobin][..])
+    use Resolution::{Dns, DnsRoundRobin, Dynamic, Passthrough, Static};
+    select(&[Static, Passthrough, Dns, DnsRoundRobin, Dynamic][..])
 }
 
 fn named_endpoint() -> impl Strategy<Value = NamedEndpoint> {
