@@ -29,8 +29,8 @@ mod wasm_plugin;
 mod workload_group;
 
 pub use authentication::{
-    PeerAuthentication, PeerMethod, PeerMtls, PeerSelector, Policy, PolicyMtls, PolicyPort,
-    PolicyTarget,
+    OriginMethod, PeerAuthentication, PeerMethod, PeerMtls, PeerSelector, Policy, PolicyJwt,
+    PolicyMtls, PolicyPort, PolicyTarget, TriggerPath, TriggerRule,
 };
 pub use authorization::{
     AuthorizationCondition, AuthorizationFrom, AuthorizationOperation, AuthorizationPolicy,

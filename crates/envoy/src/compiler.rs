@@ -29,6 +29,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use model::authentication::Family;
 use model::route::GatewayRef;
 use model::{Authentication, ChangeSet, Diagnostic, Gateway, ObjectRef, Proxy, Role, World};
 
@@ -195,6 +196,11 @@ impl OfView {
         }
         match proxy.role {
             Role::Router => {
+                // The first kinds demand tokens of requests at gateways, too.
+                let mut policies = self.latest.authentication.iter();
+                if policies.any(|policy| policy.family == Family::Policy) {
+                    return true;
+                }
                 let world = &self.registry.world;
                 let bound = world.gateways.iter();
                 let bound = bound.filter(|gateway| {

@@ -5,6 +5,7 @@
 //!                                    ─► allowed by one? ─403 if not─► served
 //! ```
 
+mod origin;
 mod permission;
 mod policy;
 mod principal;
@@ -14,6 +15,7 @@ mod token;
 use std::sync::Arc;
 
 use model::authorization::Action;
+use model::end_user::Origins;
 use model::{Authorization, Diagnostic, Proxy, RequestAuthentication, World};
 
 use crate::finding::{self, Text, code};
@@ -65,8 +67,9 @@ impl Guards {
         }
     }
 
-    /// The filters of requests.
-    pub(crate) fn http(&self) -> Vec<pb::hcm::HttpFilter> {
+    /// The filters of requests, with what a policy of Istio 1.0 demands of them. It does not where
+    /// a later object says whose tokens are good, as in Istio 1.5, which had both.
+    pub(crate) fn http(&self, origins: Option<&Origins>) -> Vec<pb::hcm::HttpFilter> {
         let build = |action| {
             let (rules, shadow_rules) = self.rules(action, Guarded::Requests)?;
             let config = pb::http_rbac::Rbac {
@@ -77,7 +80,11 @@ impl Guards {
             };
             Some(filter::http_filter(filter::HTTP_RBAC, &config))
         };
-        let tokens = token::filter(&self.tokens).into_iter();
+        let tokens = match self.tokens.is_empty() {
+            true => origins.map(origin::filter),
+            false => token::filter(&self.tokens),
+        };
+        let tokens = tokens.into_iter();
         tokens
             .chain(ACTIONS.into_iter().filter_map(build))
             .collect()

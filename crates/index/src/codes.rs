@@ -194,7 +194,7 @@ pub const POLICY_SCOPE: &str = "PH0602";
 pub const BAD_TARGET: &str = "PH0603";
 /// What a policy demands of peers cannot be understood.
 pub const BAD_PEER: &str = "PH0604";
-/// What a policy says of end users, which is not in force.
+/// What a policy says of end users has no effect.
 pub const END_USERS: &str = "PH0605";
 /// Labels of a target, which is a service as a whole.
 pub const TARGET_LABELS: &str = "PH0606";

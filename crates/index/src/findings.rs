@@ -128,8 +128,9 @@ impl Findings {
             let found = authentication::of_policies(&ruling.authentication, world);
             changed |= replace(&mut self.of_policies, found);
         }
-        if touched.tokens || !step.changes.services.is_empty() {
-            let found = keys::of_issuers(&ruling.request_authentications, world);
+        let given = touched.tokens || touched.authentication;
+        if given || !step.changes.services.is_empty() {
+            let found = keys::of_issuers(ruling, world);
             changed |= replace(&mut self.of_keys, found);
         }
         changed

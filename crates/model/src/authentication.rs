@@ -1,4 +1,4 @@
-//! Authentication: what workloads demand of those who connect to them.
+//! Authentication: what workloads demand of those who connect to them, and of their requests.
 //!
 //! Two families of objects say so. Those of Istio 1.0 (`MeshPolicy`, `Policy`) aim at services and
 //! their ports, the later ones (`PeerAuthentication`) at workloads and theirs. Where one of the
@@ -10,6 +10,7 @@ pub mod transport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::end_user::Origins;
 use crate::{Hostname, Instance, Labels, ObjectRef};
 
 pub use policies::{Asked, Effective, Policies};
@@ -24,6 +25,8 @@ pub struct Authentication {
     pub demand: Option<Demand>,
     /// By the port of the workload; only of the later family, and only where it selects workloads.
     pub by_port: BTreeMap<u16, Demand>,
+    /// What it demands of requests; only the older family does.
+    pub origins: Option<Origins>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

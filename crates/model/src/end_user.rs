@@ -1,9 +1,13 @@
 //! End users: whose tokens requests may carry, and where.
 
+pub mod origins;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Hostname, Labels, ObjectRef};
+
+pub use origins::Origins;
 
 /// One object that says whose tokens are good. A request with a bad token is refused, and one
 /// without a token is not, unless the issuer says so: who needs one is for authorization to say.

@@ -15,14 +15,14 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// `LOCAL_PORT` in the files stands for the port of a backend on this machine.
-    pub(super) fn read(local: u16) -> Table {
+    /// Of one folder. `LOCAL_PORT` in the files stands for the port of a backend on this machine.
+    pub(super) fn read(folder: &str, local: u16) -> Table {
         let mut table = Table {
             objects: Vec::new(),
             rows: Vec::new(),
         };
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("traffic");
-        for file in files(&root) {
+        for file in files(&root.join(folder)) {
             let name = file.strip_prefix(&root).unwrap().to_str().unwrap();
             let text = std::fs::read_to_string(&file).unwrap();
             table.add(name, &text.replace("LOCAL_PORT", &local.to_string()));

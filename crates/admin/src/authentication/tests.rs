@@ -56,6 +56,7 @@ fn policy(place: &str, scope: Scope, mode: Option<Mode>) -> Arc<model::Authentic
         scope,
         demand: Some(mode.map(Demand::of).unwrap_or_default()),
         by_port: BTreeMap::new(),
+        origins: None,
     })
 }
 

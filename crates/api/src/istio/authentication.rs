@@ -1,4 +1,5 @@
-//! `MeshPolicy`, `Policy` and `PeerAuthentication`: what workloads demand of those who connect.
+//! `MeshPolicy`, `Policy` and `PeerAuthentication`: what workloads demand of those who connect, and
+//! of their requests.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +19,8 @@ pub struct Policy {
     pub peers: Vec<PeerMethod>,
     #[serde(alias = "peer_is_optional")]
     pub peer_is_optional: Option<bool>,
-    /// Not looked into.
     #[serde(deserialize_with = "scalar::list")]
-    pub origins: Vec<Value>,
+    pub origins: Vec<OriginMethod>,
     #[serde(alias = "origin_is_optional")]
     pub origin_is_optional: Option<bool>,
     #[serde(alias = "principal_binding")]
@@ -53,6 +53,51 @@ pub struct PeerMethod {
     #[serde(deserialize_with = "present")]
     pub mtls: Option<PolicyMtls>,
     pub jwt: Option<Value>,
+}
+
+/// One way in which an end user may prove who they are.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct OriginMethod {
+    pub jwt: Option<PolicyJwt>,
+}
+
+/// Whose tokens are good, and for which paths one is needed.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PolicyJwt {
+    pub issuer: String,
+    #[serde(deserialize_with = "scalar::list")]
+    pub audiences: Vec<String>,
+    #[serde(alias = "jwks_uri")]
+    pub jwks_uri: Option<String>,
+    pub jwks: Option<String>,
+    #[serde(alias = "jwt_headers", deserialize_with = "scalar::list")]
+    pub jwt_headers: Vec<String>,
+    #[serde(alias = "jwt_params", deserialize_with = "scalar::list")]
+    pub jwt_params: Vec<String>,
+    #[serde(alias = "trigger_rules", deserialize_with = "scalar::list")]
+    pub trigger_rules: Vec<TriggerRule>,
+}
+
+/// Paths for which tokens are looked at.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TriggerRule {
+    #[serde(alias = "excluded_paths", deserialize_with = "scalar::list")]
+    pub excluded_paths: Vec<TriggerPath>,
+    #[serde(alias = "included_paths", deserialize_with = "scalar::list")]
+    pub included_paths: Vec<TriggerPath>,
+}
+
+/// Exactly one of the four.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct TriggerPath {
+    pub exact: Option<String>,
+    pub prefix: Option<String>,
+    pub suffix: Option<String>,
+    pub regex: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

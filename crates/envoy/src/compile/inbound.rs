@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use model::authentication::Asked;
 use model::{
     Capture, Ingress, IngressTarget, Instance, InstancePort, Mesh, ObjectRef, Protocol, Proxy,
 };
@@ -80,7 +81,7 @@ pub(super) fn ports<'a>(
         protocol: port.protocol,
         demand: registry.policies().of_port(instance, port).demand,
         identity: serving.identity.view(),
-        handling,
+        handling: handling.asking(registry.policies().origins(&Asked::of_port(instance, port))),
     };
     if let Some(ingress) = ingress(registry, proxy) {
         let object = sidecar(registry).map(|sidecar| &sidecar.object);

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use model::authentication::Asked;
+use model::end_user::Origins;
 use model::{Capture, Diagnostic, Labels, Protocol, Proxy, Security, World};
 
 use super::listeners::Listeners;
@@ -151,10 +153,32 @@ impl Edge<'_> {
             chains,
             tls: servers.iter().any(|(_, s)| Layer::of(s) == Layer::Tls),
             identity: self.identity.view(),
-            handling: self.handling,
+            handling: self.handling.asking(self.origins(bound.port)),
         };
         let object = servers.first().map(|(gateway, _)| gateway.object.clone());
         listeners.add(address, object, output, || listener::gateway(&key));
+    }
+
+    /// What policies demand of requests to a port, by the services of the gateway.
+    fn origins(&self, port: u16) -> Option<&Origins> {
+        let proxy = self.proxy;
+        let instance = proxy.instance.as_deref();
+        let mapped = instance.and_then(|instance| {
+            let mut ports = instance.ports.iter();
+            Some((instance, ports.find(|own| own.service_port == port)?))
+        });
+        let asked = match mapped {
+            Some((instance, own)) => Asked::of_port(instance, own),
+            None => Asked {
+                namespace: &proxy.namespace,
+                labels: Some(&proxy.labels),
+                hosts: instance.map_or(&[], |instance| &instance.hosts),
+                number: port,
+                name: "",
+                target: port,
+            },
+        };
+        self.registry.policies().origins(&asked)
     }
 }
 

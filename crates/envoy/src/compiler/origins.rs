@@ -73,7 +73,13 @@ fn of_keys<'a>(registry: &'a Registry, name: &str) -> impl Iterator<Item = Objec
             tokens.selects(root, &of.namespace, &of.labels)
         })
     });
-    selected.map(|tokens| tokens.object.clone())
+    let policies = world.authentication.iter().filter(move |policy| {
+        let mut origins = policy.origins.iter().flat_map(|origins| &origins.all);
+        origins.any(|origin| matches!(origin.issuer.keys, Keys::Given(_)))
+            && of_anyone(registry, owned, |of| policy.may_concern(of))
+    });
+    let policies = policies.map(|policy| policy.object.clone());
+    selected.map(|tokens| tokens.object.clone()).chain(policies)
 }
 
 fn may_change(patch: &Patch, kind: Kind, name: &str, inbound: bool) -> bool {

@@ -1,6 +1,7 @@
 //! How connections are handled on whichever listener they come in.
 
 use crate::guards::{Guards, OPEN};
+use model::end_user::Origins;
 use model::{Mesh, PathNormalization, Reporting};
 
 /// What every filter that ends connections depends on, beside what is its own.
@@ -9,6 +10,7 @@ pub(crate) struct Handling<'a> {
     pub(crate) reporting: &'a Reporting,
     pub(crate) paths: PathNormalization,
     pub(crate) guards: &'a Guards,
+    pub(crate) origins: Option<&'a Origins>,
 }
 
 // === impl Handling ===
@@ -20,11 +22,17 @@ impl<'a> Handling<'a> {
             reporting: reporting.unwrap_or(&mesh.reporting),
             paths: mesh.path_normalization,
             guards: &OPEN,
+            origins: None,
         }
     }
 
     /// The same, for those only whom the guards let in.
     pub(crate) fn guarded(self, guards: &'a Guards) -> Handling<'a> {
         Handling { guards, ..self }
+    }
+
+    /// The same, for requests with tokens.
+    pub(crate) fn asking(self, origins: Option<&'a Origins>) -> Handling<'a> {
+        Handling { origins, ..self }
     }
 }

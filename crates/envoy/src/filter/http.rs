@@ -100,7 +100,7 @@ fn specifier(routes: Routes) -> hcm::RouteSpecifier {
 static FILTERS: LazyLock<Vec<pb::hcm::HttpFilter>> = LazyLock::new(all_filters);
 
 fn filters(key: &HttpKey<'_>) -> Vec<pb::hcm::HttpFilter> {
-    let mut filters = key.handling.guards.http();
+    let mut filters = key.handling.guards.http(key.handling.origins);
     filters.extend_from_slice(&FILTERS[usize::from(!key.grpc_web)..]);
     if let Some(refresh) = key.resolving {
         // Names are looked up last, right before the router asks for an address.

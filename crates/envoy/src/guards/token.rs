@@ -44,7 +44,7 @@ pub(super) fn filter(policies: &[Arc<RequestAuthentication>]) -> Option<pb::hcm:
     Some(filter::http_filter(filter::TOKENS, &config))
 }
 
-fn provider(issuer: &Issuer) -> JwtProvider {
+pub(super) fn provider(issuer: &Issuer) -> JwtProvider {
     let texts = |list: &[Arc<str>]| list.iter().map(|text| text.to_string()).collect();
     let headers = issuer.headers.iter().map(|(name, prefix)| JwtHeader {
         name: name.to_string(),
@@ -105,7 +105,7 @@ fn keys(keys: &Keys) -> JwksSourceSpecifier {
     }
 }
 
-fn everything() -> pb::route::RouteMatch {
+pub(super) fn everything() -> pb::route::RouteMatch {
     pb::route::RouteMatch {
         path_specifier: Some(pb::route::route_match::PathSpecifier::Prefix(
             "/".to_owned(),
@@ -134,7 +134,7 @@ fn all(issuers: &[(String, &Issuer)]) -> JwtRequirement {
     }
 }
 
-fn requirement(requires: RequiresType) -> JwtRequirement {
+pub(super) fn requirement(requires: RequiresType) -> JwtRequirement {
     JwtRequirement {
         requires_type: Some(requires),
     }

@@ -23,6 +23,7 @@ fn demanding(mode: Mode) -> World {
         scope: Scope::Mesh,
         demand: Some(Demand::of(mode)),
         by_port: BTreeMap::new(),
+        origins: None,
     };
     with(vec![policy])
 }
@@ -154,6 +155,7 @@ fn only_permissive_ports_are_inspected_behind_interception() {
         },
         demand: Some(Demand::default()),
         by_port: [(8080, Demand::of(Mode::Permissive))].into(),
+        origins: None,
     };
     let rendered = render(&with(vec![selected]), &web());
     let inbound = rendered.get(Kind::Listener, "virtualInbound");
@@ -188,6 +190,7 @@ fn a_later_policy_closes_ports_that_no_service_declares() {
         scope: Scope::Namespace,
         demand: Some(Demand::STRICT),
         by_port: BTreeMap::new(),
+        origins: None,
     };
     let rendered = render(&with(vec![strict]), &web());
     let inbound = rendered.get(Kind::Listener, "virtualInbound");
@@ -209,6 +212,7 @@ fn anonymous_clients_are_taken_where_the_policy_says_so() {
             ..Demand::STRICT
         }),
         by_port: BTreeMap::new(),
+        origins: None,
     };
     let rendered = render(&with(vec![policy]), &web());
     let listener = rendered.get(Kind::Listener, "172.17.0.9_8080");

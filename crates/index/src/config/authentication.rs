@@ -1,9 +1,7 @@
-//! `MeshPolicy`, `Policy` and `PeerAuthentication` to what workloads demand.
-//!
-//! Only who may connect by which transport is in force. What a policy says of end users (`origins`,
-//! `jwt`) is said to be ignored, for a policy that is read as one of transport alone must not look
-//! as if it checked tokens.
+//! `MeshPolicy`, `Policy` and `PeerAuthentication` to what workloads demand, of connections and, the
+//! first two, of requests.
 
+mod origins;
 mod peer;
 mod policy;
 

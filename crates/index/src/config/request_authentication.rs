@@ -2,7 +2,7 @@
 //!
 //! A rule that is wrong anywhere refuses the object as a whole, as in Istio.
 
-mod keys;
+pub(super) mod keys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::codes;
 use crate::report::Report;
 
 /// How long proxies wait for keys, if the rule does not say: Istio's default.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn convert(
     spec: istio::RequestAuthentication,
@@ -42,21 +42,21 @@ pub(super) fn convert(
 }
 
 /// Where in the object something is read.
-struct Place<'r> {
-    field: String,
-    report: &'r mut Report,
+pub(super) struct Place<'r> {
+    pub(super) field: String,
+    pub(super) report: &'r mut Report,
 }
 
 // === impl Place ===
 
 impl Place<'_> {
-    fn refuse(&mut self, part: &str, why: impl Into<String>, remedy: &str) {
+    pub(super) fn refuse(&mut self, part: &str, why: impl Into<String>, remedy: &str) {
         let field = format!("{}.{part}", self.field);
         self.report.refuse(codes::BAD_TOKENS, field, why, remedy);
     }
 
     /// Texts of a list, none of which may be empty.
-    fn texts(&mut self, part: &str, texts: &[String]) -> Vec<Arc<str>> {
+    pub(super) fn texts(&mut self, part: &str, texts: &[String]) -> Vec<Arc<str>> {
         if let Some(at) = texts.iter().position(String::is_empty) {
             let why = "the value is empty";
             self.refuse(&format!("{part}[{at}]"), why, "name it, or remove it");
@@ -64,7 +64,7 @@ impl Place<'_> {
         texts.iter().map(|text| Arc::from(text.as_str())).collect()
     }
 
-    fn header(&mut self, part: &str, name: &str) -> Arc<str> {
+    pub(super) fn header(&mut self, part: &str, name: &str) -> Arc<str> {
         if !names::is_header(name) {
             let why = format!("{name:?} is no name of a header");
             self.refuse(part, why, "use letters, digits and hyphens");
@@ -96,6 +96,7 @@ fn issuer(rule: &istio::JwtRule, context: &Context<'_>, place: &mut Place<'_>) -
         (header, claim.claim.as_str().into())
     });
     let claim_headers = claim_headers.collect();
+    let given = (rule.jwks.as_deref(), rule.jwks_uri.as_deref());
     let payload = rule.output_payload_to_header.as_deref();
     Some(Issuer {
         name: rule.issuer.as_str().into(),
@@ -108,7 +109,7 @@ fn issuer(rule: &istio::JwtRule, context: &Context<'_>, place: &mut Place<'_>) -
         claim_headers,
         listed_claims: place.texts("spaceDelimitedClaims", &rule.space_delimited_claims),
         required: required(rule, place),
-        keys: keys::read(rule, timeout, context, place)?,
+        keys: keys::read(given, timeout, context, place)?,
     })
 }
 

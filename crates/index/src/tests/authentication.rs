@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::fixtures::*;
 use crate::codes as code;
 
+mod origins;
+
 fn object_in(namespace: &str, kind: &str, name: &str, spec: Value) -> Object {
     let group = match kind {
         "PeerAuthentication" => "security.istio.io/v1beta1",
@@ -101,31 +103,6 @@ fn of_two_methods_with_mtls_the_first_holds() {
     let peers = json!([{"mtls": {"mode": "PERMISSIVE"}}, {"mtls": {}}]);
     let expected = (Some(Demand::of(Mode::Permissive)), vec![code::BAD_PEER]);
     assert_eq!(demanded(peers), expected);
-}
-
-#[test]
-fn end_users_are_ignored_and_that_is_said() {
-    let expected = (Some(Demand::default()), vec![code::END_USERS]);
-    assert_eq!(demanded(json!([{"jwt": {"issuer": "x"}}])), expected);
-    let spec = json!({"targets": [{"name": "reviews"}], "peers": [{"mtls": {}}],
-        "origins": [{"jwt": {}}], "originIsOptional": true, "principalBinding": "USE_ORIGIN",
-        "peerIsOptional": true});
-    let world = world(vec![policy("p", spec)]);
-    let told = world.diagnostics.iter();
-    let fields: Vec<&str> = told
-        .filter(|d| d.code != code::PLAINTEXT_CALLERS)
-        .map(|d| d.field.as_str())
-        .collect();
-    assert_eq!(
-        fields,
-        [
-            "spec.originIsOptional",
-            "spec.origins",
-            "spec.principalBinding",
-            "spec.peerIsOptional"
-        ]
-    );
-    assert_eq!(world.authentication.len(), 1);
 }
 
 #[test]

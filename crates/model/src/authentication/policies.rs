@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Authentication, Demand, Family, Mode, Scope};
+use crate::end_user::Origins;
 use crate::mesh::AuthPolicy;
 use crate::{Hostname, Instance, InstancePort, Labels, Mesh, ObjectRef};
 
@@ -65,14 +66,13 @@ impl Policies {
 
     /// What a port of an instance demands.
     pub fn of_port(&self, instance: &Instance, port: &InstancePort) -> Effective<'_> {
-        self.find(&Asked {
-            namespace: &instance.namespace,
-            labels: Some(&instance.labels),
-            hosts: &instance.hosts,
-            number: port.service_port,
-            name: &port.name,
-            target: port.target,
-        })
+        self.find(&Asked::of_port(instance, port))
+    }
+
+    /// What such a port demands of requests. A later object that decides on connections leaves that
+    /// to the older, as in Istio 1.5.
+    pub fn origins(&self, asked: &Asked<'_>) -> Option<&Origins> {
+        self.first_kinds(asked)?.origins.as_ref()
     }
 
     /// What ports of an instance demand that no service declares. Only the later family speaks of
@@ -146,21 +146,40 @@ impl Policies {
         })
     }
 
+    fn older(&self, asked: &Asked<'_>) -> Option<Effective<'_>> {
+        let object = self.first_kinds(asked)?;
+        Some(Effective {
+            demand: object.demand.unwrap_or_default(),
+            policy: Some(&object.object),
+        })
+    }
+
     /// Service and port, then namespace, then mesh; the first level alone decides. A workload that
     /// belongs to several services does as soon as one of them is aimed at, for all arrive at one
     /// port.
-    fn older(&self, asked: &Asked<'_>) -> Option<Effective<'_>> {
+    fn first_kinds(&self, asked: &Asked<'_>) -> Option<&Arc<Authentication>> {
         let aimed = |host: &Hostname| {
             let mut aiming = self.targeted.get(host)?.iter();
             aiming.find(|object| aims(object, host, asked))
         };
         let targeted = asked.hosts.iter().find_map(aimed);
         let [namespace, mesh] = self.wider(Family::Policy, asked.namespace);
-        let object = targeted.or(namespace).or(mesh)?;
-        Some(Effective {
-            demand: object.demand.unwrap_or_default(),
-            policy: Some(&object.object),
-        })
+        targeted.or(namespace).or(mesh)
+    }
+}
+
+// === impl Asked ===
+
+impl<'a> Asked<'a> {
+    pub fn of_port(instance: &'a Instance, port: &'a InstancePort) -> Asked<'a> {
+        Asked {
+            namespace: &instance.namespace,
+            labels: Some(&instance.labels),
+            hosts: &instance.hosts,
+            number: port.service_port,
+            name: &port.name,
+            target: port.target,
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use model::authentication::*;
+use model::end_user::Origins;
+use model::end_user::origins::{Origin, Path, Trigger};
 use model::tls::{FilePath, IdentityFiles};
 use model::*;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::history::Event;
+use crate::fixtures::extensions::issuer;
 use crate::fixtures::*;
 
 const MODES: &[Mode] = &[Mode::Disable, Mode::Permissive, Mode::Strict];
@@ -39,8 +42,9 @@ pub(super) fn policy() -> impl Strategy<Value = Event> {
         prop::option::weighted(0.8, demand),
         ports,
         any::<bool>(),
+        prop::option::weighted(0.4, origins()),
     );
-    let value = value.prop_map(|(scope, demand, ports, later)| {
+    let value = value.prop_map(|(scope, demand, ports, later, origins)| {
         let later = later || matches!(scope, Scope::Workloads { .. });
         Authentication {
             object: object("Policy", ""),
@@ -53,6 +57,7 @@ pub(super) fn policy() -> impl Strategy<Value = Event> {
                 Scope::Workloads { .. } => by_port(ports),
                 _ => BTreeMap::new(),
             },
+            origins: origins.filter(|_| !later),
             scope,
             demand: demand.map(|(mode, anonymous)| Demand { mode, anonymous }),
         }
@@ -64,6 +69,34 @@ pub(super) fn policy() -> impl Strategy<Value = Event> {
             ..value
         });
         Event::Authentication(name, value)
+    })
+}
+
+/// Up to two issuers, for all paths or for some.
+fn origins() -> impl Strategy<Value = Origins> {
+    let path = |path: &str| vec![Path::Prefix(path.to_owned())];
+    let triggers = vec![
+        Vec::new(),
+        vec![Trigger {
+            included: path("/in"),
+            excluded: Vec::new(),
+        }],
+        vec![Trigger {
+            included: Vec::new(),
+            excluded: path("/out"),
+        }],
+    ];
+    let each = prop::collection::vec(select(triggers), 1..3);
+    (each, any::<bool>()).prop_map(|(each, optional)| {
+        let all = ["a", "b"].into_iter().zip(each);
+        let all = all.map(|(name, triggers)| Origin {
+            issuer: issuer(name),
+            triggers,
+        });
+        Origins {
+            all: all.collect(),
+            optional,
+        }
     })
 }
 

@@ -50,6 +50,7 @@ pub(in crate::config) fn convert(
         family: Family::PeerAuthentication,
         demand: mtls.and_then(|value| demand(&value, "spec.mtls.mode".to_owned(), report)),
         by_port: ports(&by_port, &scope, is_root, report),
+        origins: None,
         scope,
     })
 }

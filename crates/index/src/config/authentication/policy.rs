@@ -6,6 +6,7 @@ use api::istio;
 use model::Authentication;
 use model::authentication::{Demand, Family, Mode, PortSelector, Scope, Target};
 
+use super::origins;
 use crate::codes;
 use crate::config::object::Context;
 use crate::config::{names, reference};
@@ -83,13 +84,23 @@ fn build(
     report: &mut Report,
 ) -> Authentication {
     let demand = demand(&spec.peers, report);
-    end_users(spec, report);
+    let origins = origins::convert(spec, context, report);
+    if spec.peer_is_optional == Some(true) {
+        report.warn(
+            codes::PEER_OPTIONAL,
+            "spec.peerIsOptional",
+            "the port demands TLS whatever this says, as in Istio, whose own filter looked at it",
+            "connections without a valid certificate are refused",
+            "use the mode PERMISSIVE to take plaintext as well",
+        );
+    }
     Authentication {
         object: reference(&context.object.key),
         family: Family::Policy,
         scope,
         demand: Some(demand),
         by_port: BTreeMap::new(),
+        origins,
     }
 }
 
@@ -203,38 +214,12 @@ fn ports(ports: &[istio::PolicyPort], at: &str, report: &mut Report) -> Vec<Port
     read
 }
 
-/// What concerns end users, and what only Istio's own filter looked at.
-fn end_users(spec: &istio::Policy, report: &mut Report) {
-    if !spec.origins.is_empty() {
-        let why = "tokens of end users are not checked";
-        ignored("spec.origins".to_owned(), why, report);
-    }
-    if spec.origin_is_optional == Some(true) {
-        let why = "tokens of end users are not looked at";
-        ignored("spec.originIsOptional".to_owned(), why, report);
-    }
-    let binding = spec.principal_binding.as_ref();
-    if binding.is_some_and(|b| *b != "USE_PEER" && *b != 0) {
-        let why = "the principal of a request is always the peer";
-        ignored("spec.principalBinding".to_owned(), why, report);
-    }
-    if spec.peer_is_optional == Some(true) {
-        report.warn(
-            codes::PEER_OPTIONAL,
-            "spec.peerIsOptional",
-            "the port demands TLS whatever this says, as in Istio, whose own filter looked at it",
-            "connections without a valid certificate are refused",
-            "use the mode PERMISSIVE to take plaintext as well",
-        );
-    }
-}
-
-fn ignored(field: String, why: &str, report: &mut Report) {
+pub(super) fn ignored(field: String, why: &str, report: &mut Report) {
     report.warn(
         codes::END_USERS,
         field,
         why,
-        "the field has no effect; what the policy says of mutual TLS is in force",
-        "write a RequestAuthentication for the tokens, and an AuthorizationPolicy for who needs one",
+        "the field has no effect; the rest of the policy is in force",
+        "write origins with the issuers of tokens, or remove the field",
     );
 }

@@ -3,7 +3,6 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use api::istio::JwtRule;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use model::end_user::Keys;
@@ -13,14 +12,15 @@ use super::Place;
 use crate::config::names;
 use crate::config::object::Context;
 
-pub(super) fn read(
-    rule: &JwtRule,
+/// From `jwks` and `jwksUri`, of which there must be one.
+pub(in crate::config) fn read(
+    (given, uri): (Option<&str>, Option<&str>),
     timeout: Duration,
     context: &Context<'_>,
     place: &mut Place<'_>,
 ) -> Option<Keys> {
-    let given = rule.jwks.as_deref().filter(|text| !text.is_empty());
-    let uri = rule.jwks_uri.as_deref().filter(|text| !text.is_empty());
+    let given = given.filter(|text| !text.is_empty());
+    let uri = uri.filter(|text| !text.is_empty());
     match (given, uri) {
         (Some(_), Some(_)) => {
             let remedy = "remove one of the two";

@@ -19,6 +19,7 @@ fn object(family: Family, place: &str, scope: Scope, mode: Option<Mode>) -> Auth
         scope,
         demand: mode.map(Demand::of),
         by_port: BTreeMap::new(),
+        origins: None,
     }
 }
 
