@@ -60,19 +60,17 @@ pub(super) fn convert(
 /// to choose.
 fn binding(spec: &Policy, report: &mut Report) {
     let field = "spec.principalBinding";
-    match spec.principal_binding.as_ref() {
-        None => {}
-        Some(name) if *name == "USE_PEER" || *name == 0 => {}
-        Some(name) if *name == "USE_ORIGIN" || *name == 1 => {
-            if spec.origins.is_empty() {
-                let why = "there are no origins whose principal could be used";
-                ignored(field.to_owned(), why, report);
-            }
-        }
-        Some(other) => {
-            let why = format!("{other} is neither USE_PEER nor USE_ORIGIN");
-            report.refuse(codes::BAD_TOKENS, field, why, "write one of the two");
-        }
+    let Some(name) = spec.principal_binding.as_ref() else {
+        return;
+    };
+    let of_origin = *name == "USE_ORIGIN" || *name == 1;
+    if !of_origin && *name != "USE_PEER" && *name != 0 {
+        let why = format!("{name} is neither USE_PEER nor USE_ORIGIN");
+        report.refuse(codes::BAD_TOKENS, field, why, "write one of the two");
+    }
+    if of_origin && spec.origins.is_empty() {
+        let why = "there are no origins whose principal could be used";
+        ignored(field.to_owned(), why, report);
     }
 }
 
