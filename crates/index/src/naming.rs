@@ -33,8 +33,12 @@ pub(crate) fn namespace(id: &str, mesh: &Mesh) -> (Arc<str>, Option<Arc<str>>) {
     }
 }
 
-/// The entry of the table with the longest group that contains the workload.
 fn mapped<'a>(id: &str, mesh: &'a Mesh) -> Option<&'a str> {
+    mapping(id, mesh).map(|(_, namespace)| namespace)
+}
+
+/// The entry of the table with the longest group that contains the workload.
+fn mapping<'a>(id: &str, mesh: &'a Mesh) -> Option<(&'a str, &'a str)> {
     let contains = |group: &str| {
         let group = group.trim_end_matches('/');
         id.strip_prefix(group)
@@ -44,7 +48,24 @@ fn mapped<'a>(id: &str, mesh: &'a Mesh) -> Option<&'a str> {
     groups
         .filter(|(group, _)| contains(group))
         .max_by_key(|(group, _)| group.trim_end_matches('/').len())
-        .map(|(_, namespace)| namespace.as_str())
+        .map(|(group, namespace)| (group.as_str(), namespace.as_str()))
+}
+
+/// What a workload is called that does not say so: its path, reversed as Mesos-DNS has it, without
+/// the groups that its namespace follows from. So no two workloads get one name by themselves.
+pub(crate) fn own_name(id: &str, mesh: &Mesh) -> String {
+    let all: Vec<&str> = segments(id).collect();
+    let groups = all.len().saturating_sub(1);
+    let mapped = mapping(id, mesh).map(|(group, _)| segments(group).count());
+    let in_namespace = mapped.unwrap_or(match mesh.namespaces.mode {
+        NamespaceMode::Flat => 0,
+        NamespaceMode::TopGroup => 1,
+        NamespaceMode::FullGroup => groups,
+    });
+    let own = all[in_namespace.min(groups)..].iter().rev();
+    own.map(|segment| label(segment))
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// The group of a workload: `/shop` for `/shop/reviews`, empty at the root.

@@ -8,6 +8,7 @@ mod docs;
 mod entries;
 mod fixtures;
 mod identify;
+mod inclusion;
 mod instances;
 mod namespaces;
 mod oracle;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::inclusion::Inclusion;
 use crate::reporting::{Provider, Reporting};
 use crate::route::Retries;
 use crate::sidecar::EgressProxy;
@@ -30,6 +31,8 @@ pub struct Mesh {
     pub other_domains: Vec<String>,
     /// The domain of the names that DC/OS gives to its virtual addresses (`VIP_0: /reviews:9080`).
     pub vip_domain: String,
+    /// Which workloads are part of the mesh.
+    pub inclusion: Inclusion,
     pub namespaces: Namespaces,
     pub ownership: Ownership,
     pub unreachable: Unreachable,
@@ -171,6 +174,7 @@ impl Default for Mesh {
             default_protocol: Protocol::Http,
             other_domains: Vec::new(),
             vip_domain: "marathon.l4lb.thisdcos.directory".into(),
+            inclusion: Inclusion::default(),
             namespaces: Namespaces::default(),
             ownership: Ownership::default(),
             unreachable: Unreachable::default(),

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use model::{Diagnostic, Mesh};
+use model::{Diagnostic, Inclusion, Mesh};
 use reqwest::Url;
 use watch::marathon;
 
@@ -182,6 +182,10 @@ fn warnings(args: &Args) -> Vec<String> {
         ));
     }
     let marathon = &args.marathon;
+    if marathon.marathon_selector.is_some() && marathon.inclusion() == Inclusion::Labelled {
+        warnings
+            .push("--marathonSelector chooses nothing: give --marathonInclude all as well".into());
+    }
     if marathon.marathon_password.is_some() && std::env::var_os("MARATHON_PASSWORD").is_none() {
         warnings.push(
             "--marathonPassword can be seen in the list of processes: use --marathonPasswordFile or the environment".into(),
@@ -292,6 +296,21 @@ mod tests {
             let line = ["discovery", "--namespaceMapping", wrong];
             assert!(Args::try_parse_from(line).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn workloads_are_included_by_label_or_all_of_them() {
+        let read = |line: &str| config(&format!("--mesosMaster http://m {line}")).unwrap();
+        assert_eq!(read("").mesh.inclusion, Inclusion::Labelled);
+        let all = Inclusion::All(model::Selector::default());
+        assert_eq!(read("--marathonInclude all").mesh.inclusion, all);
+        let some = read("--marathon-include=all --marathon-selector=team==shop");
+        let selector = "team==shop".parse().unwrap();
+        assert_eq!(some.mesh.inclusion, Inclusion::All(selector));
+        assert_eq!(some.warnings, [""; 0]);
+        assert_eq!(read("--marathonSelector team").warnings.len(), 1);
+        let wrong = ["discovery", "--marathonSelector", "a=b"];
+        assert!(Args::try_parse_from(wrong).is_err());
     }
 
     #[test]

@@ -66,14 +66,25 @@ pub(super) fn names(
         hosts: None,
         aliases: BTreeMap::new(),
     };
-    if let Some((key, value)) = present(labels, SERVICES, SERVICES_ALIAS) {
+    let labelled = present(labels, SERVICES, SERVICES_ALIAS);
+    if let Some((key, value)) = labelled {
         names.hosts = Some(Vec::new());
         for name in list(value) {
             names.add_service(id, key, name, mesh, report);
         }
+    } else if is_included(labels, mesh) {
+        names.add_own(id, mesh);
+    }
+    if names.hosts.is_some() {
         names.add_aliases(labels, mesh, report);
     }
     names
+}
+
+/// Whether a workload that names no service is part of the mesh. An empty label keeps it out.
+fn is_included(labels: &BTreeMap<String, String>, mesh: &Mesh) -> bool {
+    let labelled = |key| labels.contains_key(key);
+    !labelled(SERVICES) && !labelled(SERVICES_ALIAS) && mesh.inclusion.takes(labels)
 }
 
 // === impl Names ===
@@ -106,12 +117,24 @@ impl Names {
                 "use letters, digits and inner hyphens, separated by commas",
             );
         }
+        let told = Hostname::parse(&full).ok();
+        self.add_host(id, host, told.filter(|told| !told.is_wildcard()), mesh);
+    }
+
+    /// The service of a workload that names none. Ids of Marathon fit into DNS, but perhaps for
+    /// their length: then the workload stays out, as if nobody had asked for it.
+    fn add_own(&mut self, id: &str, mesh: &Mesh) {
+        let domain = naming::domain_of(&self.namespace, mesh);
+        let host = clean(&format!("{}.{domain}", naming::own_name(id, mesh)));
+        if let Ok(host) = host {
+            self.add_host(id, host, None, mesh);
+        }
+    }
+
+    /// `told` is its name as it was written, if it was.
+    fn add_host(&mut self, id: &str, host: Hostname, told: Option<Hostname>, mesh: &Mesh) {
         let mut others = self.other_names(id, &host, mesh);
-        others.extend(
-            Hostname::parse(&full)
-                .ok()
-                .filter(|full| !full.is_wildcard()),
-        );
+        others.extend(told);
         others.remove(&host);
         self.aliases.entry(host.clone()).or_default().extend(others);
         let hosts = self.hosts.get_or_insert_default();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use model::{Inclusion, Selector};
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(rename_all = "camelCase")]
@@ -28,6 +29,21 @@ pub struct MarathonArgs {
     /// flags mean that begin with --marathon. Who has credentials of its own is not shown the others.
     #[arg(long, alias = "marathon-option", value_name = "NAME.KEY=VALUE")]
     pub marathon_option: Vec<MarathonOption>,
+
+    /// Which apps and pods are part of the mesh: those with the label istio, or all, of which those
+    /// without it are called after their ids.
+    #[arg(
+        long,
+        alias = "marathon-include",
+        default_value = "labelled",
+        value_name = "WHICH"
+    )]
+    pub marathon_include: Include,
+
+    /// Of the apps and pods without the label istio, those that --marathonInclude all takes:
+    /// team==shop,stage in (test, prod). All, if it is not given.
+    #[arg(long, alias = "marathon-selector", value_name = "LABELS")]
+    pub marathon_selector: Option<Selector>,
 
     /// User for Marathon's basic authentication.
     #[arg(
@@ -83,6 +99,13 @@ pub struct MarathonArgs {
     pub marathon_key_file: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Include {
+    #[default]
+    Labelled,
+    All,
+}
+
 /// `name=url,url`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedMarathon {
@@ -113,6 +136,18 @@ pub enum OptionKey {
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
+
+// === impl MarathonArgs ===
+
+impl MarathonArgs {
+    /// Which workloads are part of the mesh.
+    pub(crate) fn inclusion(&self) -> Inclusion {
+        match self.marathon_include {
+            Include::Labelled => Inclusion::Labelled,
+            Include::All => Inclusion::All(self.marathon_selector.clone().unwrap_or_default()),
+        }
+    }
+}
 
 // === impl NamedMarathon ===
 

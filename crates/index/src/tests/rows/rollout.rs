@@ -2,7 +2,7 @@
 
 use api::event::Event;
 use api::marathon::{Workload, WorkloadKey, WorkloadKind};
-use model::{Health, World};
+use model::{ChangeSet, Health, World};
 use serde_json::{Value, json};
 
 use crate::tests::fixtures::*;
@@ -260,6 +260,46 @@ fn row39_a_changed_label_moves_instances_one_by_one() {
         };
         assert_eq!(endpoint.instance.as_str(), id("shop", n));
     }
+}
+
+/// Of 10,000 tasks in 1,000 apps. What it costs in time is measured by the bench `marathon`.
+#[test]
+fn row40_of_many_tasks_one_that_changes_concerns_its_service_alone() {
+    let shop = |n: u32, last_port: u16| {
+        let name = format!("shop-{n}");
+        let tasks = (0..10).map(|at| {
+            let port = if at == 9 { last_port } else { 31_000 + at };
+            let mut task = task(&name, 1_000 * u32::from(at) + n, json!([port]));
+            task["ipAddresses"] = json!([{"ipAddress": format!("172.17.{at}.2")}]);
+            task["host"] = json!(format!("10.{at}.{}.{}", n / 250, n % 250 + 1));
+            task
+        });
+        let mapping = json!([{"containerPort": 80, "hostPort": 0}]);
+        let app = app(&name, "container/bridge", mapping, tasks.collect());
+        workload(Event::Apply(app_workload(app, vec![])))
+    };
+    let mut index = index();
+    (0..1_000).for_each(|n| index.apply(shop(n, 31_009)));
+    let world = published(&mut index).world;
+    assert_eq!(
+        world.endpoints.values().map(|e| e.len()).sum::<usize>(),
+        10_000
+    );
+    (0..1_000).for_each(|n| index.apply(shop(n, 31_009)));
+    assert!(index.publish().is_none(), "nothing has changed");
+    index.apply(shop(500, 31_500));
+    let changes = published(&mut index).changes;
+    let concerned: Vec<&str> = changes
+        .endpoints
+        .iter()
+        .map(|key| key.host.as_str())
+        .collect();
+    assert_eq!(concerned, ["shop-500.marathon.slave.mesos"]);
+    let alone = ChangeSet {
+        endpoints: changes.endpoints.clone(),
+        ..ChangeSet::default()
+    };
+    assert_eq!(changes, alone);
 }
 
 #[test]
