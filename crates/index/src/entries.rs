@@ -5,13 +5,14 @@
 //! addresses and endpoints.
 
 mod added;
+mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use model::{
-    Hostname, Labels, Locality, Location, NamedEndpoint, NamedTarget, ObjectRef, Port, Reach,
+    Hostname, Labels, Locality, Location, Mesh, NamedEndpoint, NamedTarget, ObjectRef, Port, Reach,
     Resolution, Service,
 };
 
@@ -53,6 +54,8 @@ pub(crate) struct External {
     pub(crate) labels: Labels,
     pub(crate) locality: Locality,
     pub(crate) weight: u32,
+    /// Who it is in the namespace of the object.
+    pub(crate) account: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +107,10 @@ impl Entries {
         differing.cloned().collect()
     }
 
+    pub(crate) fn hosts(&self) -> BTreeSet<Hostname> {
+        self.by_host.keys().cloned().collect()
+    }
+
     /// Hosts of which instances can be endpoints by their labels.
     pub(crate) fn selecting(&self) -> impl Iterator<Item = &Hostname> {
         self.by_host.keys().filter(|host| self.selects(host))
@@ -115,6 +122,7 @@ impl Entries {
         host: &Hostname,
         mut built: Option<Built>,
         facts: impl Iterator<Item = &'a Facts> + Clone,
+        mesh: &Mesh,
     ) -> Option<Built> {
         for (entry, location) in self.by_host.get(host).into_iter().flatten() {
             let mut report = Report::new(entry.object.clone(), location.clone(), "");
@@ -137,6 +145,7 @@ impl Entries {
             }
             let own = entry.own(host).into_iter();
             base.add(own.chain(selected));
+            base.add_identities(self.identities(entry, facts.clone(), mesh));
             base.conflicts.extend(report.into_diagnostics());
         }
         built
@@ -266,6 +275,7 @@ impl Entry {
                 labels: Labels::default(),
                 locality: Locality::default(),
                 weight: 1,
+                account: None,
             };
             return self.of_external(&itself, "");
         }

@@ -177,6 +177,10 @@ impl Index {
         let (turns, mut findings_changed) = self.config.refresh();
         let touched = self.ruling.turn(turns, world, &mut changes);
         self.workloads.touch(&touched.hosts);
+        if mesh_changed {
+            // Identities of endpoints are of the mesh's domains.
+            self.workloads.touch(&self.ruling.entries.hosts());
+        }
         let told = self.workloads.refresh_standings(world);
         let entries = &self.ruling.entries;
         findings_changed |= self.workloads.refresh(entries, world, &mut changes);

@@ -115,7 +115,8 @@ impl Workloads {
             let last = self.owner_by_host.get(&host);
             let settled = owner::settle(&host, claimants, last, world.mesh.ownership);
             let built = services::build(&host, &settled.members, &world.mesh);
-            let built = entries.merge(&host, built, self.facts_by_workload.values());
+            let facts = self.facts_by_workload.values();
+            let built = entries.merge(&host, built, facts, &world.mesh);
             let (owner, mut conflicts) = (settled.owner, settled.conflicts);
             conflicts.extend(services::put(world, &host, built, changes));
             match owner {

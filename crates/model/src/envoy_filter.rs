@@ -93,6 +93,10 @@ pub struct ChainMatch {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoutesMatch {
     pub port: Option<u16>,
+    /// The name of a gateway's port that decrypts; other routes belong to no single port.
+    pub port_name: Option<Arc<str>>,
+    /// That gateway: its namespace and its name.
+    pub gateway: Option<(Arc<str>, Arc<str>)>,
     pub name: Option<Arc<str>>,
     pub virtual_host: Option<Arc<str>>,
     pub domain: Option<Arc<str>>,

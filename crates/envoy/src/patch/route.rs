@@ -45,7 +45,34 @@ fn named(wanted: &RoutesMatch, routes: &DynamicMessage, port: Option<u32>) -> bo
     let name = text(routes, "name");
     let port = port.or_else(|| port_of(&name));
     let by_port = |wanted: u16| port == Some(u32::from(wanted));
-    wanted.name.as_ref().is_none_or(|wanted| **wanted == *name) && wanted.port.is_none_or(by_port)
+    wanted.name.as_ref().is_none_or(|wanted| **wanted == *name)
+        && wanted.port.is_none_or(by_port)
+        && decrypted(wanted, &name)
+}
+
+/// Only routes behind TLS have the names of a port and of a gateway in their own, as in Istio; others
+/// have neither.
+fn decrypted(wanted: &RoutesMatch, name: &str) -> bool {
+    if wanted.port_name.is_none() && wanted.gateway.is_none() {
+        return true;
+    }
+    let Some((_, owner)) = name
+        .strip_prefix("https.")
+        .and_then(|rest| rest.split_once('.'))
+    else {
+        return false;
+    };
+    let port = wanted.port_name.as_ref();
+    let gateway = wanted
+        .gateway
+        .as_ref()
+        .map(|(ns, name)| format!("{name}.{ns}"));
+    match (port, gateway) {
+        (Some(port), Some(gateway)) => owner == format!("{port}.{gateway}"),
+        (Some(port), None) => owner.starts_with(&format!("{port}.")),
+        (None, Some(gateway)) => owner.ends_with(&format!(".{gateway}")),
+        (None, None) => true,
+    }
 }
 
 /// `9080`, `http.80`, `https.443.…`

@@ -12,6 +12,7 @@ use super::reference;
 use crate::codes;
 use crate::entries::{EntryPort, External, Target, Workload};
 use crate::report::Report;
+use crate::workloads::account::is_account;
 
 /// The service entry that an endpoint stands in.
 pub(super) struct Place<'a> {
@@ -37,7 +38,7 @@ pub(super) fn endpoint(
     place: Option<&Place<'_>>,
     report: &mut Report,
 ) -> Option<External> {
-    ignored(spec, field, report);
+    outside(spec, field, report);
     if spec.address.is_empty() && spec.network.as_deref().is_some_and(|name| !name.is_empty()) {
         elsewhere(field, report);
         return None;
@@ -74,6 +75,12 @@ pub(super) fn endpoint(
     if spec.weight == Some(0) {
         return refuse(".weight", "a weight of 0 is not possible".to_owned());
     }
+    let account = spec.service_account.as_deref();
+    let account = account.filter(|account| !account.is_empty());
+    if let Some(name) = account.filter(|name| !is_account(name)) {
+        let why = format!("{name:?} is not the name of a service account");
+        return refuse(".serviceAccount", why);
+    }
     let ports = spec
         .ports
         .iter()
@@ -84,6 +91,7 @@ pub(super) fn endpoint(
         labels: Labels::from(spec.labels.clone()),
         locality: locality(spec.locality.as_deref().unwrap_or_default()),
         weight: spec.weight.unwrap_or(1),
+        account: account.map(Into::into),
     })
 }
 
@@ -147,23 +155,16 @@ fn locality(text: &str) -> Locality {
     }
 }
 
-/// There is one network, and identities are those of certificates.
-fn ignored(spec: &istio::WorkloadEntry, field: &str, report: &mut Report) {
-    for (name, value) in [
-        ("network", &spec.network),
-        ("serviceAccount", &spec.service_account),
-    ] {
-        if value.as_deref().is_some_and(|value| !value.is_empty()) {
-            report.warn(
-                codes::ENTRY_IGNORED,
-                format!("{field}.{name}"),
-                format!(
-                    "{name} has no meaning here: the mesh is one network, and workloads are \
-                         known by their certificates"
-                ),
-                "the field has no effect; the endpoint is used",
-                "remove the field",
-            );
-        }
+/// There is one network.
+fn outside(spec: &istio::WorkloadEntry, field: &str, report: &mut Report) {
+    let network = spec.network.as_deref();
+    if network.is_some_and(|network| !network.is_empty()) {
+        report.warn(
+            codes::ENTRY_IGNORED,
+            format!("{field}.network"),
+            "network has no meaning here: the mesh is one network",
+            "the field has no effect; the endpoint is used",
+            "remove the field",
+        );
     }
 }

@@ -30,7 +30,8 @@ pub(crate) fn default_identities<'a>(
     of_account(namespace, DEFAULT, mesh)
 }
 
-fn of_account<'a>(
+/// The identity of an account in every domain.
+pub(crate) fn of_account<'a>(
     namespace: &'a str,
     account: &'a str,
     mesh: &'a Mesh,
@@ -56,7 +57,7 @@ pub(super) fn check(labels: &BTreeMap<String, String>, report: &mut Report) {
 }
 
 /// Names of accounts are names of subdomains, as in Kubernetes.
-fn is_account(name: &str) -> bool {
+pub(crate) fn is_account(name: &str) -> bool {
     let each = |label: &str| !label.is_empty() && naming::label(label) == label;
     name.len() <= 253 && name.split('.').all(each)
 }

@@ -53,14 +53,6 @@ pub(super) fn read(
         return None;
     }
     let routes = conditions.route_configuration.unwrap_or_default();
-    if routes.gateway.is_some() || routes.port_name.is_some() {
-        never(
-            report,
-            format!("{field}.routeConfiguration"),
-            "route configurations are told apart by port and name, not by gateway or port name",
-        );
-        return None;
-    }
     Some(Conditions {
         context: context(conditions.context.as_deref(), field, report)?,
         listener: listener(conditions.listener.unwrap_or_default(), field, report),
@@ -147,6 +139,19 @@ fn listener(listener: spec::ListenerMatch, field: &str, report: &mut Report) -> 
 }
 
 fn routes(routes: spec::RoutesMatch, field: &str, report: &mut Report) -> Option<RoutesMatch> {
+    let gateway = match text(routes.gateway) {
+        None => None,
+        Some(text) => match text.split_once('/') {
+            Some((namespace, name)) => Some((namespace.into(), name.into())),
+            None => {
+                let field = format!("{field}.routeConfiguration.gateway");
+                let why = format!("{text:?} names no namespace");
+                let remedy = "write the namespace and the name: default/gateway";
+                report.refuse(codes::BAD_PATCH, field, why, remedy);
+                return None;
+            }
+        },
+    };
     let host = routes.vhost.unwrap_or_default();
     let route = host.route.unwrap_or_default();
     let action = match route.action.as_deref() {
@@ -164,6 +169,8 @@ fn routes(routes: spec::RoutesMatch, field: &str, report: &mut Report) -> Option
     };
     Some(RoutesMatch {
         port: routes.port_number.filter(|port| *port != 0),
+        port_name: text(routes.port_name),
+        gateway,
         name: text(routes.name),
         virtual_host: text(host.name),
         domain: text(host.domain_name),
