@@ -93,8 +93,9 @@ fn instances<'a>(
     let endpoints = world.endpoints_of(&service.host, port.number).iter();
     endpoints.flat_map(move |endpoint| {
         let anywhere = endpoint.reach.anywhere.map(|at| (at, false));
+        let also = endpoint.reach.also.map(|at| (at, false));
         let same_agent = endpoint.reach.same_bridge.map(|(_, at)| (at, true));
-        let addresses = [anywhere, same_agent].into_iter().flatten();
+        let addresses = [anywhere, also, same_agent].into_iter().flatten();
         addresses
             .map(move |(at, same_agent)| instance(world, service, port, endpoint, at, same_agent))
     })

@@ -130,6 +130,7 @@ fn instance(endpoint: &Endpoint, port: u16, standings: &[&Standing]) -> Registry
         id: endpoint.instance.to_string(),
         port,
         address: endpoint.reach.anywhere.map(|address| address.to_string()),
+        also: endpoint.reach.also.map(|address| address.to_string()),
         same_agent: endpoint
             .reach
             .same_bridge

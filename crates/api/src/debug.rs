@@ -120,6 +120,9 @@ pub struct RegistryInstance {
     pub port: u16,
     /// For proxies anywhere; absent if only the same agent can reach it.
     pub address: Option<String>,
+    /// What they try after it: the same in the other IP family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub also: Option<String>,
     /// For proxies on the same agent and bridge.
     pub same_agent: Option<String>,
     pub health: &'static str,

@@ -4,7 +4,7 @@
 //! stream, leader and standby, tokens) is what a Marathon of the chosen version
 //! shows; `/sim` on the same port plays crashes, lost agents and faults.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -38,11 +38,11 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', value_name = "REGION/ZONE")]
     domain: Vec<Domain>,
 
-    /// Container networks and the addresses that their tasks get.
+    /// Container networks and the addresses that their tasks get; dual=9.1.0.0+fd01:: has IPv6, too.
     #[arg(
         long,
         value_delimiter = ',',
-        value_name = "NAME=BASE",
+        value_name = "NAME=BASE[+BASE6]",
         default_value = "dcos=9.0.0.0"
     )]
     network: Vec<NetworkArg>,
@@ -203,9 +203,16 @@ impl FromStr for NetworkArg {
         let (name, base) = text
             .split_once('=')
             .ok_or("expected NAME=BASE, such as dcos=9.0.0.0")?;
-        let base: Ipv4Addr = base.parse().map_err(|e| format!("'{base}': {e}"))?;
-        let name = name.to_owned();
-        Ok(NetworkArg(Network { name, base }))
+        let (base, base6) = match base.split_once('+') {
+            Some((base, base6)) => (base, Some(base6)),
+            None => (base, None),
+        };
+        let base6 = base6.map(|text| text.parse().map_err(|e| format!("'{text}': {e}")));
+        Ok(NetworkArg(Network {
+            name: name.to_owned(),
+            base: base.parse().map_err(|e| format!("'{base}': {e}"))?,
+            base6: base6.transpose()?,
+        }))
     }
 }
 
@@ -271,7 +278,7 @@ mod tests {
     #[test]
     fn flags_become_options() {
         let line = "--listen 127.0.0.1:1,127.0.0.1:2 --agents 10.0.1.91,10.0.1.92=a2.example \
-                    --domain aws/eu/aws/eu-1 --network dcos=9.0.0.0,other=10.9.0.0 \
+                    --domain aws/eu/aws/eu-1 --network dcos=9.0.0.0,other=10.9.0.0+fd01:: \
                     --version 1.5 --user ada:se:cret";
         let options = options(line).expect("valid");
         assert_eq!(options.standbys, ["127.0.0.1:2".parse().expect("valid")]);
@@ -280,6 +287,8 @@ mod tests {
         assert_eq!(options.agents[1].region.as_deref(), Some("aws/eu"));
         assert_eq!(options.agents[1].zone.as_deref(), Some("aws/eu-1"));
         assert_eq!(options.networks[1].name, "other");
+        assert_eq!(options.networks[0].base6, None);
+        assert_eq!(options.networks[1].base6, "fd01::".parse().ok());
         assert_eq!(options.version, "1.5");
         assert_eq!(options.auth.basic, [("ada".into(), "se:cret".into())]);
     }
@@ -289,6 +298,7 @@ mod tests {
         for line in [
             "--agents nowhere",
             "--network dcos",
+            "--network dcos=9.0.0.0+9.1.0.0",
             "--domain nowhere",
             "--agents 10.0.0.1,10.0.0.2,10.0.0.3 --domain a/b,c/d",
             "--service-account svc=no/such/file",

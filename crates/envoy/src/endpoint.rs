@@ -205,7 +205,7 @@ impl Group<'_> {
         }
         for (address, endpoint) in endpoints {
             wire::message(buffer, 2, |buffer| {
-                put_address(*address, buffer);
+                put_address(*address, endpoint.reach.after(*address), buffer);
                 wire::number(buffer, 2, health(endpoint.health));
                 if self.mutual.is_some_and(|mutual| mutual.takes(endpoint)) {
                     wire::message(buffer, 3, |buffer| buffer.extend_from_slice(&MUTUAL));
@@ -228,16 +228,24 @@ impl Mutual<'_> {
     }
 }
 
-/// An endpoint, its address, and in it the socket's.
-fn put_address(address: SocketAddr, buffer: &mut Vec<u8>) {
+/// An endpoint with its address, and one to try if nobody answers there.
+fn put_address(address: SocketAddr, after: Option<SocketAddr>, buffer: &mut Vec<u8>) {
     wire::message(buffer, 1, |buffer| {
-        wire::message(buffer, 1, |buffer| {
-            wire::message(buffer, 1, |buffer| {
-                wire::ip(buffer, 2, address.ip());
-                // Written even if zero, for it is one of several ways to name a port.
-                wire::chosen_number(buffer, 3, address.port().into());
+        wire::message(buffer, 1, |buffer| put_socket(address, buffer));
+        if let Some(after) = after {
+            wire::message(buffer, 4, |buffer| {
+                wire::message(buffer, 1, |buffer| put_socket(after, buffer));
             });
-        });
+        }
+    });
+}
+
+/// An address, and in it the socket's.
+fn put_socket(address: SocketAddr, buffer: &mut Vec<u8>) {
+    wire::message(buffer, 1, |buffer| {
+        wire::ip(buffer, 2, address.ip());
+        // Written even if zero, for it is one of several ways to name a port.
+        wire::chosen_number(buffer, 3, address.port().into());
     });
 }
 

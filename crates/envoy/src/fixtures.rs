@@ -98,6 +98,7 @@ pub(crate) fn bridge(agent: &str, host_port: u16, container: &str) -> Reach {
     let agent = ip(agent);
     Reach {
         anywhere: Some(SocketAddr::new(agent, host_port)),
+        also: None,
         same_bridge: Some((mesos(agent), at(container))),
     }
 }

@@ -43,6 +43,8 @@ pub struct Locality {
 pub struct Reach {
     /// For callers anywhere.
     pub anywhere: Option<SocketAddr>,
+    /// The same place in the other IP family, for those who cannot get to `anywhere`.
+    pub also: Option<SocketAddr>,
     /// For callers on this bridge, in place of `anywhere`.
     pub same_bridge: Option<(Bridge, SocketAddr)>,
 }
@@ -54,6 +56,7 @@ impl Reach {
     pub fn everywhere(address: SocketAddr) -> Reach {
         Reach {
             anywhere: Some(address),
+            also: None,
             same_bridge: None,
         }
     }
@@ -71,6 +74,11 @@ impl Reach {
             }
             _ => self.anywhere,
         }
+    }
+
+    /// The address to try after one of [`Reach::from`]. Inside bridges there is none.
+    pub fn after(&self, address: SocketAddr) -> Option<SocketAddr> {
+        self.also.filter(|_| self.anywhere == Some(address))
     }
 
     /// The places from where the address is another one than `anywhere`.
@@ -98,6 +106,7 @@ mod tests {
         let container = "172.17.0.7:9080".parse().unwrap();
         Reach {
             anywhere: anywhere.map(|at| at.parse().unwrap()),
+            also: None,
             same_bridge: Some((bridge(AGENT, BridgeKind::Docker), container)),
         }
     }

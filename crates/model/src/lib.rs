@@ -57,8 +57,8 @@ pub use instance::{Instance, InstanceId, InstancePort};
 pub use labels::Labels;
 pub use locality::LocalityBalance;
 pub use mesh::{
-    AuthPolicy, DefaultExports, DefaultProviders, Mesh, NamespaceMode, Namespaces, OutboundPolicy,
-    Ownership, PathNormalization, TlsVersion, Unreachable,
+    AuthPolicy, DefaultExports, DefaultProviders, IpFamily, Mesh, NamespaceMode, Namespaces,
+    OutboundPolicy, Ownership, PathNormalization, TlsVersion, Unreachable,
 };
 pub use name::{Hostname, InvalidHostname};
 pub use protocol::Protocol;

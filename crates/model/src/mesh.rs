@@ -31,6 +31,8 @@ pub struct Mesh {
     pub other_domains: Vec<String>,
     /// The domain of the names that DC/OS gives to its virtual addresses (`VIP_0: /reviews:9080`).
     pub vip_domain: String,
+    /// Of an instance that has addresses in both families, the one that callers use.
+    pub ip_family: IpFamily,
     /// Which workloads are part of the mesh.
     pub inclusion: Inclusion,
     pub namespaces: Namespaces,
@@ -84,6 +86,13 @@ pub struct DefaultExports {
     pub services: Vec<Arc<str>>,
     pub virtual_services: Vec<Arc<str>>,
     pub destination_rules: Vec<Arc<str>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IpFamily {
+    #[default]
+    V4,
+    V6,
 }
 
 /// What holds for a service without an authentication policy.
@@ -174,6 +183,7 @@ impl Default for Mesh {
             default_protocol: Protocol::Http,
             other_domains: Vec::new(),
             vip_domain: "marathon.l4lb.thisdcos.directory".into(),
+            ip_family: IpFamily::default(),
             inclusion: Inclusion::default(),
             namespaces: Namespaces::default(),
             ownership: Ownership::default(),

@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(plain, default);
         let mesh = config(
             "--configDir /c --domain a.mesos --domain b.mesos --namespaceMode top-group \
-             --namespace-mapping /prod/shop=shop,/test=test --hostOwnership group --unreachable drop",
+             --namespace-mapping /prod/shop=shop,/test=test --hostOwnership group --unreachable drop --ip-family v6",
         )
         .unwrap()
         .mesh;
@@ -292,6 +292,7 @@ mod tests {
         assert_eq!(mesh.namespaces.by_group["/prod/shop"], "shop");
         assert_eq!(mesh.ownership, model::Ownership::Group);
         assert_eq!(mesh.unreachable, model::Unreachable::Drop);
+        assert_eq!(mesh.ip_family, model::IpFamily::V6);
         for wrong in ["prod=x", "/prod=X", "/prod=", "/prod"] {
             let line = ["discovery", "--namespaceMapping", wrong];
             assert!(Args::try_parse_from(line).is_err(), "{wrong}");

@@ -1,6 +1,6 @@
 //! What a test chooses about its Marathon: agents, networks, pace.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -78,6 +78,8 @@ pub struct Network {
     pub name: String,
     /// The network address; its tasks get `.2`, `.3` and so on.
     pub base: Ipv4Addr,
+    /// The same for IPv6, if the network has both.
+    pub base6: Option<Ipv6Addr>,
 }
 
 /// Who brings tasks to `TASK_RUNNING`.
@@ -121,6 +123,7 @@ impl Default for Options {
             networks: vec![Network {
                 name: "dcos".into(),
                 base: Ipv4Addr::new(9, 0, 0, 0),
+                base6: None,
             }],
             heartbeat: Duration::from_secs(10),
             event_buffer: 1024,

@@ -186,3 +186,35 @@ async fn constraints_on_the_host_name_place_tasks() {
     assert!(sim.tasks().iter().all(|t| t.agent_hostname == "10.0.0.2"));
     assert_eq!(sim.tasks().len(), 2);
 }
+
+#[tokio::test]
+async fn a_network_with_both_families_gives_an_address_of_each() {
+    let options = simulator::Options {
+        networks: vec![simulator::Network {
+            name: "dual".into(),
+            base: "9.1.0.0".parse().unwrap(),
+            base6: "fd01::".parse().ok(),
+        }],
+        ..simulator::Options::default()
+    };
+    let sim = Simulator::start(options).await.unwrap();
+    let networks = json!([{ "mode": "container", "name": "dual" }]);
+    let container = json!({ "type": "DOCKER", "docker": { "image": "x" } });
+    let app = json!({ "id": "/six", "networks": networks, "container": container });
+    sim.post_app(app).expect("accepted");
+    let addresses = json!([
+        { "ipAddress": "9.1.0.2", "protocol": "IPv4" },
+        { "ipAddress": "fd01::2", "protocol": "IPv6" },
+    ]);
+    assert_eq!(only_task(&sim, "six").await["ipAddresses"], addresses);
+    let endpoints = json!([{ "name": "http", "containerPort": 80 }]);
+    let pod = json!({ "id": "/pod", "networks": networks, "containers": [
+        { "name": "main", "resources": { "cpus": 0.1, "mem": 32 }, "endpoints": endpoints }] });
+    sim.post_pod(pod).expect("accepted");
+    soon(sim.settled()).await;
+    let status = get_json(&sim, "/v2/pods/pod::status").await;
+    assert_eq!(
+        status["instances"][0]["networks"],
+        json!([{ "name": "dual", "addresses": ["9.1.0.3", "fd01::3"] }])
+    );
+}

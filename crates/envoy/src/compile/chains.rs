@@ -335,7 +335,8 @@ fn addresses(endpoints: &[Endpoint], caller: Option<Spot>) -> BTreeSet<IpAddr> {
         let machine = reach.same_bridge.map(|(bridge, _)| bridge.agent);
         let anywhere = reach.anywhere.map(|address| address.ip());
         let from_here = reach.from(caller).map(|address| address.ip());
-        [machine, anywhere, from_here].into_iter().flatten()
+        let also = reach.also.map(|address| address.ip());
+        [machine, anywhere, also, from_here].into_iter().flatten()
     });
     each.collect()
 }

@@ -254,14 +254,15 @@ fn connects_to(service: &VirtualService, names: &BTreeSet<&Hostname>) -> bool {
     connections.any(|to| names.contains(&to.destination.host))
 }
 
-type Addresses = BTreeSet<(Option<IpAddr>, Option<(Bridge, IpAddr)>)>;
+type Addresses = BTreeSet<([Option<IpAddr>; 2], Option<(Bridge, IpAddr)>)>;
 
 /// All that listeners take from endpoints: not their ports, nor their health.
 fn addresses(endpoints: &[Endpoint]) -> Addresses {
     let reached = endpoints.iter().map(|endpoint| {
         let reach = &endpoint.reach;
         let own = reach.same_bridge.map(|(bridge, own)| (bridge, own.ip()));
-        (reach.anywhere.map(|address| address.ip()), own)
+        let both = [reach.anywhere, reach.also];
+        (both.map(|address| Some(address?.ip())), own)
     });
     reached.collect()
 }

@@ -116,6 +116,7 @@ fn endpoints_are_grouped_sorted_and_each_there_once() {
     let everywhere = |address| Reach::everywhere(at(address));
     let none = Reach {
         anywhere: None,
+        also: None,
         same_bridge: Some((mesos(ip(AGENT_B)), at("172.17.0.2:80"))),
     };
     let v = || version("v1");
@@ -229,6 +230,7 @@ fn from_another_bridge_of_the_agent_a_proxy_calls_the_host_port() {
     let (host_port, container) = ("10.0.4.101:31700", "172.17.0.3:9080");
     let reach = Reach {
         anywhere: Some(at(host_port)),
+        also: None,
         same_bridge: Some((docker, at(container))),
     };
     world = world.service("cart", &[(80, "http")]);
@@ -249,6 +251,27 @@ fn from_another_bridge_of_the_agent_a_proxy_calls_the_host_port() {
             "{spot:?}"
         );
     }
+}
+
+#[test]
+fn an_instance_with_both_ip_families_is_one_endpoint() {
+    let reach = Reach {
+        also: Some(at("[fd01::2]:80")),
+        ..Reach::everywhere(at("9.1.0.2:80"))
+    };
+    let world = Draft::default()
+        .service("dual", &[(80, "http")])
+        .endpoint("dual", 80, version("v1"), reach)
+        .world();
+    let rendered = render(&world, &proxy());
+    let name = "outbound|80||dual.marathon.slave.mesos";
+    let group = &rendered.get(Kind::Endpoint, name)["endpoints"][0];
+    let socket = |ip: &str| json!({"socket_address": {"address": ip, "port_value": 80}});
+    assert_eq!(
+        group["lb_endpoints"][0]["endpoint"],
+        json!({"address": socket("9.1.0.2"), "additional_addresses": [{"address": socket("fd01::2")}]})
+    );
+    assert_eq!(group["lb_endpoints"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! What follows from the state of a task has a test for each row in `tests/traffic.rs`.
 
 mod addresses;
+mod families;
 mod names;
 mod proxies;
 mod rollout;

@@ -19,7 +19,7 @@ use crate::report::Report;
 pub(super) fn read(workload: &AppWorkload, mesh: &Mesh) -> Facts {
     let app = &workload.app;
     let mut report = Report::new(object(WorkloadKind::App, &app.id), None, "");
-    let mut gathering = Gathering::new(&app.id);
+    let mut gathering = Gathering::new(&app.id, mesh.ip_family);
     let latest = revision(&app.id, app, mesh, &mut report);
     gathering.declare(&latest);
     let versions = app.tasks.iter().filter_map(|task| task.version);

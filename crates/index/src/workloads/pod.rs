@@ -19,7 +19,7 @@ use crate::report::Report;
 pub(super) fn read(workload: &PodWorkload, mesh: &Mesh) -> Facts {
     let status = &workload.status;
     let mut report = Report::new(object(WorkloadKind::Pod, &status.id), None, "");
-    let mut gathering = Gathering::new(&status.id);
+    let mut gathering = Gathering::new(&status.id, mesh.ip_family);
     let latest = revision(&status.id, &status.spec, mesh, &mut report);
     gathering.declare(&latest);
     let running = status.instances.iter().filter_map(PodInstance::version);

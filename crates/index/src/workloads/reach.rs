@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Attachment, Bridge, BridgeKind, Reach};
+use model::{Attachment, Bridge, BridgeKind, IpFamily, Reach};
 
 use super::labels::Choice;
 use super::ports::Declared;
@@ -30,6 +30,8 @@ pub(super) struct Place {
     pub(super) agent: Option<IpAddr>,
     /// Addresses in the container's networks, with the network's name where it is known.
     pub(super) addresses: Vec<(Option<String>, IpAddr)>,
+    /// Of those of a routed network, which goes first.
+    family: IpFamily,
 }
 
 // === impl Mode ===
@@ -73,15 +75,21 @@ impl Place {
         agent: Option<IpAddr>,
         addresses: Vec<(Option<String>, IpAddr)>,
         choice: &Choice,
+        family: IpFamily,
     ) -> Place {
         Place {
             mode,
             // In host mode Mesos reports the agent's address as the task's own.
             agent: match mode {
-                Mode::Host => agent.or_else(|| pick(&addresses, &[])),
+                Mode::Host => agent.or_else(|| first(&addresses)),
                 _ => agent,
             },
             addresses: choose(addresses, choice),
+            // The port mapper of Mesos knows IPv4 only.
+            family: match mode {
+                Mode::Container => family,
+                _ => IpFamily::V4,
+            },
         }
     }
 
@@ -89,7 +97,7 @@ impl Place {
     pub(super) fn address(&self) -> Option<IpAddr> {
         match self.mode {
             Mode::Host => self.agent,
-            _ => pick(&self.addresses, &[]),
+            _ => self.pick(&[]).map(|(ip, _)| ip),
         }
     }
 
@@ -114,21 +122,42 @@ impl Place {
     /// The addresses of one port; `None` if nobody can reach it at present.
     pub(super) fn reach(&self, declared: &Declared, host_port: Option<u16>) -> Option<Reach> {
         let target = self.target(declared, host_port)?;
-        let own = pick(&self.addresses, &declared.network_names);
-        let container = own.map(|ip| SocketAddr::new(ip, target));
+        let own = self.pick(&declared.network_names);
+        let container = own.map(|(ip, _)| SocketAddr::new(ip, target));
+        let other = own.and_then(|(_, other)| other);
         let host = Option::zip(self.agent, host_port).map(|(ip, port)| SocketAddr::new(ip, port));
         match self.mode {
             Mode::Host => host.map(Reach::everywhere),
-            Mode::Container => container.map(Reach::everywhere),
+            Mode::Container => container.map(|at| Reach {
+                also: other.map(|ip| SocketAddr::new(ip, target)),
+                ..Reach::everywhere(at)
+            }),
             Mode::Bridge(kind) => {
                 let bridge = self.agent.map(|agent| Bridge { agent, kind });
                 let same_bridge = Option::zip(bridge, container);
                 (host.is_some() || same_bridge.is_some()).then_some(Reach {
                     anywhere: host,
+                    also: None,
                     same_bridge,
                 })
             }
         }
+    }
+
+    /// The first address in one of the wanted networks; in any, if nobody can tell which it is in.
+    /// With it the first of the other family in that network.
+    fn pick(&self, wanted: &[String]) -> Option<(IpAddr, Option<IpAddr>)> {
+        let addresses = &self.addresses;
+        let is_wanted = |name: &Option<String>| name.as_ref().is_some_and(|n| wanted.contains(n));
+        let all_named = addresses.iter().all(|(name, _)| name.is_some());
+        let narrowed =
+            !wanted.is_empty() && all_named || addresses.iter().any(|(name, _)| is_wanted(name));
+        let left = || addresses.iter().filter(|(n, _)| !narrowed || is_wanted(n));
+        let is_second = |ip: &IpAddr| ip.is_ipv6() != (self.family == IpFamily::V6);
+        let (network, ip) = left().min_by_key(|(_, ip)| is_second(ip))?;
+        let mut same = left().filter(|(name, _)| name == network);
+        let other = same.find(|(_, other)| other.is_ipv6() != ip.is_ipv6());
+        Some((*ip, other.map(|(_, ip)| *ip)))
     }
 }
 
@@ -151,16 +180,7 @@ fn choose(
     }
 }
 
-/// The first address in one of the wanted networks; in any, if nobody can tell which it is in.
-/// IPv4 before IPv6, as the port mapper of Mesos knows no other.
-fn pick(addresses: &[(Option<String>, IpAddr)], wanted: &[String]) -> Option<IpAddr> {
-    let is_wanted = |name: &Option<String>| name.as_ref().is_some_and(|n| wanted.contains(n));
-    let all_named = addresses.iter().all(|(name, _)| name.is_some());
-    let narrowed =
-        !wanted.is_empty() && all_named || addresses.iter().any(|(name, _)| is_wanted(name));
-    let ips = addresses
-        .iter()
-        .filter(|(name, _)| !narrowed || is_wanted(name))
-        .map(|(_, ip)| *ip);
+fn first(addresses: &[(Option<String>, IpAddr)]) -> Option<IpAddr> {
+    let ips = addresses.iter().map(|(_, ip)| *ip);
     ips.min_by_key(IpAddr::is_ipv6)
 }

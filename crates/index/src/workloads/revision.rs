@@ -8,7 +8,7 @@ use std::sync::Arc;
 use api::marathon::Network;
 use jiff::Timestamp;
 use model::{
-    BridgeKind, Endpoint, Hostname, Instance, InstanceId, InstancePort, Labels, Locality,
+    BridgeKind, Endpoint, Hostname, Instance, InstanceId, InstancePort, IpFamily, Labels, Locality,
     PortStanding, Standing,
 };
 
@@ -60,6 +60,7 @@ pub(super) struct Slot {
 /// Gathers the versions and instances of one workload.
 pub(super) struct Gathering {
     workload: Arc<str>,
+    family: IpFamily,
     claims: BTreeMap<Hostname, Claim>,
     since: Option<Timestamp>,
     derived: Option<(Arc<str>, Arc<str>)>,
@@ -107,9 +108,10 @@ impl Revision {
 // === impl Gathering ===
 
 impl Gathering {
-    pub(super) fn new(workload: &str) -> Gathering {
+    pub(super) fn new(workload: &str, family: IpFamily) -> Gathering {
         Gathering {
             workload: workload.into(),
+            family,
             claims: BTreeMap::new(),
             since: None,
             derived: None,
@@ -152,7 +154,8 @@ impl Gathering {
             return;
         };
         let addresses = sighting.addresses.clone();
-        let place = Place::new(revision.mode, sighting.agent, addresses, &revision.choice);
+        let (mode, choice) = (revision.mode, &revision.choice);
+        let place = Place::new(mode, sighting.agent, addresses, choice, self.family);
         self.standings.push(Standing {
             id: sighting.id.into(),
             workload: self.workload.clone(),

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use model::{NamespaceMode, Ownership, Unreachable};
+use model::{IpFamily, NamespaceMode, Ownership, Unreachable};
 
 #[derive(Debug, Clone, Args)]
 #[command(rename_all = "camelCase")]
@@ -40,6 +40,11 @@ pub struct NamingArgs {
     #[arg(long, default_value = "degraded", value_name = "WHAT")]
     pub unreachable: Lost,
 
+    /// Of instances with addresses in both IP families, the family that callers use. The other
+    /// address is tried if nobody answers.
+    #[arg(long, alias = "ip-family", default_value = "v4", value_name = "FAMILY")]
+    pub ip_family: Family,
+
     /// The domain of DC/OS's virtual addresses, which are further names of services.
     #[arg(
         long = "l4lbDomain",
@@ -70,6 +75,12 @@ pub enum Mode {
 pub enum Owners {
     Namespace,
     Group,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Family {
+    V4,
+    V6,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -127,6 +138,15 @@ impl From<Owners> for Ownership {
         match owners {
             Owners::Namespace => Ownership::Namespace,
             Owners::Group => Ownership::Group,
+        }
+    }
+}
+
+impl From<Family> for IpFamily {
+    fn from(family: Family) -> IpFamily {
+        match family {
+            Family::V4 => IpFamily::V4,
+            Family::V6 => IpFamily::V6,
         }
     }
 }

@@ -107,6 +107,7 @@ fn flags(args: &Args) -> Mesh {
             .unwrap_or(default.domain),
         other_domains: args.domain.iter().skip(1).cloned().collect(),
         vip_domain: args.naming.l4lb_domain.clone(),
+        ip_family: args.naming.ip_family.into(),
         inclusion: args.marathon.inclusion(),
         namespaces: Namespaces {
             mode: args.naming.namespace_mode.into(),

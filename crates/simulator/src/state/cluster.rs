@@ -1,6 +1,6 @@
 //! The pretended Mesos agents: host ports and addresses, given and returned.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::instance::{Address, Instance};
 use super::pool::Pool;
@@ -10,7 +10,7 @@ use crate::spec::{NetworkMode, Spec};
 /// All agents and networks.
 pub(crate) struct Cluster {
     agents: Vec<Agent>,
-    networks: Vec<(String, Pool<u32>)>,
+    networks: Vec<Overlay>,
     bridge_name: String,
     /// Hand out a host port again as soon as it is free.
     pub(crate) reuse_ports: bool,
@@ -26,6 +26,14 @@ pub(crate) struct Agent {
     load: usize,
     /// Out of Mesos' sight: nothing is placed here.
     pub(crate) lost: bool,
+}
+
+/// A network that spans the agents.
+struct Overlay {
+    name: String,
+    base: Ipv4Addr,
+    base6: Option<Ipv6Addr>,
+    pool: Pool<u32>,
 }
 
 /// Resources for one launch of an instance.
@@ -46,10 +54,9 @@ impl Cluster {
             load: 0,
             lost: false,
         };
-        let network = |n: &options::Network| (n.name.clone(), addresses(n.base, 65_534));
         Cluster {
             agents: options.agents.iter().enumerate().map(agent).collect(),
-            networks: options.networks.iter().map(network).collect(),
+            networks: options.networks.iter().map(Overlay::new).collect(),
             bridge_name: options.bridge_name.clone(),
             reuse_ports: false,
         }
@@ -80,8 +87,8 @@ impl Cluster {
         let host_ports = self.agents[agent].take_ports(spec, self.reuse_ports)?;
         let mut addresses = Vec::new();
         for network in &spec.shape.networks {
-            match self.take_address(agent, network) {
-                Some(address) => addresses.push(address),
+            match self.take_addresses(agent, network) {
+                Some(taken) => addresses.extend(taken),
                 None => {
                     self.give_back(agent, host_ports.iter().flatten().flatten(), &addresses);
                     return None;
@@ -96,25 +103,28 @@ impl Cluster {
         })
     }
 
-    fn take_address(&mut self, agent: usize, network: &NetworkMode) -> Option<Address> {
-        let (name, ip) = match network {
+    /// One of each family that the network has.
+    fn take_addresses(&mut self, agent: usize, network: &NetworkMode) -> Option<Vec<Address>> {
+        let (name, ips) = match network {
             NetworkMode::Container(name) if *name == self.bridge_name => {
-                return self.take_address(agent, &NetworkMode::Bridge);
+                return self.take_addresses(agent, &NetworkMode::Bridge);
             }
-            NetworkMode::Host => (None, self.agents[agent].options.ip),
+            NetworkMode::Host => (None, vec![self.agents[agent].options.ip]),
             NetworkMode::Bridge => {
                 let ip = self.agents[agent].bridge.take()?;
-                (Some(&self.bridge_name), IpAddr::from(Ipv4Addr::from(ip)))
+                (Some(&self.bridge_name), vec![Ipv4Addr::from(ip).into()])
             }
             NetworkMode::Container(name) => {
-                let (name, pool) = self.networks.iter_mut().find(|(n, _)| n == name)?;
-                (Some(&*name), IpAddr::from(Ipv4Addr::from(pool.take()?)))
+                let overlay = self.networks.iter_mut().find(|o| o.name == *name)?;
+                let ips = overlay.take()?;
+                (Some(&overlay.name), ips)
             }
         };
-        Some(Address {
+        let ips = ips.into_iter().map(|ip| Address {
             network: name.cloned(),
             ip,
-        })
+        });
+        Some(ips.collect())
     }
 
     /// Takes back what an ended launch held; at most once, since it forgets.
@@ -139,11 +149,12 @@ impl Cluster {
     ) {
         ports.for_each(|port| self.agents[agent].ports.give_back(*port));
         for address in addresses {
+            // Those of IPv6 follow from these.
             let (Some(name), IpAddr::V4(ip)) = (&address.network, address.ip) else {
                 continue;
             };
-            match self.networks.iter_mut().find(|(n, _)| n == name) {
-                Some((_, pool)) => pool.give_back(ip.to_bits()),
+            match self.networks.iter_mut().find(|o| o.name == *name) {
+                Some(overlay) => overlay.pool.give_back(ip.to_bits()),
                 None => self.agents[agent].bridge.give_back(ip.to_bits()),
             }
         }
@@ -184,6 +195,28 @@ impl Agent {
                 .map(|c| taken.by_ref().take(c.ports.len()).collect())
                 .collect(),
         )
+    }
+}
+
+impl Overlay {
+    fn new(options: &options::Network) -> Overlay {
+        Overlay {
+            name: options.name.clone(),
+            base: options.base,
+            base6: options.base6,
+            pool: addresses(options.base, 65_534),
+        }
+    }
+
+    /// The same number in each family.
+    fn take(&mut self) -> Option<Vec<IpAddr>> {
+        let ip = Ipv4Addr::from(self.pool.take()?);
+        let number = u128::from(ip.to_bits() - self.base.to_bits());
+        let six = self
+            .base6
+            .map(|base| Ipv6Addr::from_bits(base.to_bits() + number));
+        let four = IpAddr::from(ip);
+        Some(std::iter::once(four).chain(six.map(IpAddr::from)).collect())
     }
 }
 

@@ -149,10 +149,13 @@ fn reach() -> impl Strategy<Value = Reach> {
     let kind = select(&[BridgeKind::Mesos, BridgeKind::Mesos, BridgeKind::Docker][..]);
     (0..4usize, kind, 0..4u16, 0..8u8).prop_map(|(agent, kind, n, dice)| {
         let Some(agent) = AGENTS.get(agent).map(|agent| ip(agent)) else {
-            return Reach::everywhere(at(&format!("10.9.9.{n}:80")));
+            let also = (dice > 4).then(|| at(&format!("[fd01::{dice}]:80")));
+            let routed = Reach::everywhere(at(&format!("10.9.9.{n}:80")));
+            return Reach { also, ..routed };
         };
         let container = at(&format!("172.17.0.{n}:9080"));
         Reach {
+            also: None,
             anywhere: (dice > 0).then(|| (agent, 31_000 + n).into()),
             same_bridge: Some((Bridge { agent, kind }, container)),
         }

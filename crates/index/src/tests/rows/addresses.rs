@@ -245,28 +245,6 @@ fn row34_an_agent_with_a_name_counts_once_its_address_is_known() {
     assert_eq!(addresses(&world, 80)[0].0, "10.0.0.1:31001");
 }
 
-#[test]
-fn row35_ipv6_is_used_where_there_is_no_ipv4() {
-    let with_addresses = |addresses: Value| {
-        let mut dual = task("shop", 2, json!([]));
-        dual["ipAddresses"] = addresses;
-        let mut shop = app(
-            "shop",
-            "container",
-            json!([{"containerPort": 80}]),
-            vec![dual],
-        );
-        shop["networks"] = json!([{"mode": "container", "name": "a"}]);
-        addresses_of(&apps(shop))
-    };
-    let (v4, v6) = (
-        json!({"ipAddress": "9.0.0.2"}),
-        json!({"ipAddress": "fd00::2", "protocol": "IPv6"}),
-    );
-    assert_eq!(with_addresses(json!([v6])), ["[fd00::2]:80"]);
-    assert_eq!(with_addresses(json!([v6, v4])), ["9.0.0.2:80"]);
-}
-
 fn addresses_of(world: &World) -> Vec<String> {
     addresses(world, 80).into_iter().map(|a| a.0).collect()
 }
