@@ -6,6 +6,7 @@ mod directory;
 pub(crate) mod ear;
 mod fake;
 mod live;
+mod names;
 mod notes;
 mod pages;
 mod random;

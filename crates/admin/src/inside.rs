@@ -54,6 +54,8 @@ pub struct Source {
     pub away_seconds: Option<u64>,
     /// Who of several members answers for all, `host:port`; absent if the origin tells none.
     pub leader: Option<String>,
+    /// The framework of Mesos that a Marathon is; absent if it does not tell.
+    pub framework: Option<String>,
     /// Seconds since something was last heard; absent before that.
     pub last_event_seconds: Option<u64>,
     pub last_resync_seconds: Option<u64>,

@@ -5,6 +5,7 @@
 //! `reviews` of `shop` is `reviews.shop.<domain>`, which for `/shop/reviews` is also what Mesos-DNS
 //! calls it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use model::{Mesh, NamespaceMode};
@@ -19,6 +20,9 @@ const LABEL: usize = 63;
 pub(crate) fn namespace(id: &str, mesh: &Mesh) -> (Arc<str>, Option<Arc<str>>) {
     if let Some(namespace) = mapped(id, mesh) {
         return (namespace.into(), None);
+    }
+    if let Some(namespace) = &mesh.namespaces.otherwise {
+        return (namespace.as_str().into(), None);
     }
     let segments: Vec<&str> = segments(id).collect();
     let groups = &segments[..segments.len().saturating_sub(1)];
@@ -58,6 +62,7 @@ pub(crate) fn own_name(id: &str, mesh: &Mesh) -> String {
     let groups = all.len().saturating_sub(1);
     let mapped = mapping(id, mesh).map(|(group, _)| segments(group).count());
     let in_namespace = mapped.unwrap_or(match mesh.namespaces.mode {
+        _ if mesh.namespaces.otherwise.is_some() => 0,
         NamespaceMode::Flat => 0,
         NamespaceMode::TopGroup => 1,
         NamespaceMode::FullGroup => groups,
@@ -66,6 +71,16 @@ pub(crate) fn own_name(id: &str, mesh: &Mesh) -> String {
     own.map(|segment| label(segment))
         .collect::<Vec<_>>()
         .join(".")
+}
+
+/// The mesh as it is for workloads of one source.
+pub(crate) fn of_source<'a>(source: &str, mesh: &'a Mesh) -> Cow<'a, Mesh> {
+    let Some(namespace) = mesh.namespaces.by_source.get(source) else {
+        return Cow::Borrowed(mesh);
+    };
+    let mut own = mesh.clone();
+    own.namespaces.otherwise = Some(namespace.clone());
+    Cow::Owned(own)
 }
 
 /// The group of a workload: `/shop` for `/shop/reviews`, empty at the root.
@@ -85,7 +100,8 @@ pub(crate) fn group_in_dns(id: &str) -> String {
 /// label alone does not put namespaces into names: in a flat mesh they stay as they are.
 pub(crate) fn infix<'a>(namespace: &'a str, mesh: &Mesh) -> Option<&'a str> {
     let namespaces = &mesh.namespaces;
-    let in_names = namespaces.mode != NamespaceMode::Flat || !namespaces.by_group.is_empty();
+    let flat = namespaces.mode == NamespaceMode::Flat;
+    let in_names = !flat || !namespaces.by_group.is_empty() || !namespaces.by_source.is_empty();
     (in_names && namespace != NAMESPACE && !namespace.is_empty()).then_some(namespace)
 }
 
@@ -151,6 +167,7 @@ mod tests {
             namespaces: Namespaces {
                 mode,
                 by_group: by_group.collect(),
+                ..Namespaces::default()
             },
             other_domains: vec![
                 "marathon.mesos".into(),

@@ -32,6 +32,7 @@ use self::groups::Groups;
 use self::owner::Owner;
 use crate::entries::Entries;
 use crate::lists::{Lists, Step};
+use crate::naming;
 use crate::services;
 
 /// All workloads, and what must be rebuilt of the World.
@@ -76,6 +77,7 @@ impl Workloads {
 
     /// Takes in a word of a source; `true` if it completed a list.
     pub(crate) fn apply(&mut self, source: &SourceId, event: Event<Workload>, mesh: &Mesh) -> bool {
+        let mesh = &*naming::of_source(source, mesh);
         let absorbed = self.lists.absorb(source, event);
         for step in absorbed.steps {
             match step {

@@ -129,6 +129,10 @@ pub struct Namespaces {
     pub mode: NamespaceMode,
     /// Namespaces by group: `/prod/shop`. The longest that contains the workload holds, before the mode.
     pub by_group: BTreeMap<String, String>,
+    /// Namespaces by source, before the mode.
+    pub by_source: BTreeMap<String, String>,
+    /// The entry of that table which holds for what is being read.
+    pub otherwise: Option<String>,
 }
 
 /// How groups become namespaces.

@@ -61,8 +61,9 @@ pub struct Args {
     pub marathon: MarathonArgs,
 
     /// The domain of the mesh; short host names are completed with it. Given again, further domains
-    /// under which every service is known.
-    #[arg(long, default_value = "marathon.slave.mesos", value_name = "DOMAIN")]
+    /// under which every service is known. By default that of Mesos-DNS for --frameworkName:
+    /// marathon.slave.mesos.
+    #[arg(long, value_name = "DOMAIN")]
     pub domain: Vec<String>,
 
     /// The domain of Marathon's services; that of --domain if not given.
@@ -255,7 +256,7 @@ mod tests {
         assert_eq!(args.http_addr.0.port(), 15007);
         assert_eq!(args.grpc_addr.0.port(), 15010);
         assert_eq!(args.monitoring_addr.0.map(|a| a.port()), Some(9093));
-        assert_eq!(args.domain, ["marathon.slave.mesos"]);
+        assert_eq!(args.naming.framework_name, "marathon");
         assert_eq!(parse("--monitoringAddr=").monitoring_addr.0, None);
     }
 

@@ -121,13 +121,17 @@ impl TryFrom<Args> for Config {
     type Error = ConfigError;
 
     fn try_from(args: Args) -> Result<Config, ConfigError> {
-        let marathons = marathons::read(&args)?;
+        let mut marathons = marathons::read(&args)?;
         let kube = kube::read(&args.kube)?;
         if marathons.is_empty() && args.config_dir.is_none() && kube.is_none() {
             return Err(ConfigError::NoSource);
         }
         let mesh_file = MeshFile::of(&args);
         let (mesh, findings) = mesh_file.read()?;
+        let domains = std::iter::once(&mesh.domain).chain(&mesh.other_domains);
+        for marathon in &mut marathons {
+            marathon.options.domains = domains.clone().cloned().collect();
+        }
         Ok(Config {
             http: args.http_addr.0,
             grpc: args.grpc_addr.0,
@@ -174,7 +178,7 @@ fn warnings(args: &Args) -> Vec<String> {
     if let Some(vip) = args
         .mesos_vip_domain
         .as_ref()
-        .filter(|vip| args.domain.first() != Some(*vip))
+        .filter(|vip| args.domain.first().is_some_and(|domain| domain != *vip))
     {
         warnings.push(format!(
             "--domain {} and --mesosVIPDomain {vip} differ: host names of services end in {vip}",
@@ -295,6 +299,46 @@ mod tests {
         assert_eq!(mesh.ip_family, model::IpFamily::V6);
         for wrong in ["prod=x", "/prod=X", "/prod=", "/prod"] {
             let line = ["discovery", "--namespaceMapping", wrong];
+            assert!(Args::try_parse_from(line).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn domains_that_are_not_given_follow_from_the_framework() {
+        let names = |line: &str| {
+            let config = config(&format!("--mesosMaster http://m {line}")).unwrap();
+            assert_eq!(config.warnings, [""; 0]);
+            assert_eq!(config.marathons[0].options.domains[0], config.mesh.domain);
+            (config.mesh.domain, config.mesh.vip_domain)
+        };
+        let pair = |domain: &str, vip: &str| (domain.to_owned(), vip.to_owned());
+        let (plain, mom) = (
+            "marathon.l4lb.thisdcos.directory",
+            "mom.l4lb.thisdcos.directory",
+        );
+        assert_eq!(names(""), pair("marathon.slave.mesos", plain));
+        assert_eq!(names("--frameworkName Mom"), pair("mom.slave.mesos", mom));
+        assert_eq!(
+            names("--framework-name mom --domain a.mesos --l4lbDomain b"),
+            pair("a.mesos", "b")
+        );
+        let both = config("--mesosMaster http://m --domain a.mesos --mesosVIPDomain b.mesos");
+        assert_eq!(both.unwrap().warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_marathon_may_have_a_namespace() {
+        let line = "--marathon mom=http://a,namespace=mom,http://b --marathon b=http://c";
+        let config = config(line).unwrap();
+        let by_source = config.mesh.namespaces.by_source;
+        assert_eq!(by_source, [("mom".to_owned(), "mom".to_owned())].into());
+        assert_eq!(config.marathons[0].options.urls.len(), 2);
+        for wrong in [
+            "b=namespace=x",
+            "b=http://c,namespace=X",
+            "b=http://c,namespace=",
+        ] {
+            let line = ["discovery", "--marathon", wrong];
             assert!(Args::try_parse_from(line).is_err(), "{wrong}");
         }
     }

@@ -229,6 +229,7 @@ fn row(status: &Status, restored: Option<&Timestamp>) -> Source {
             _ => None,
         },
         leader: status.leader.clone(),
+        framework: status.framework.clone(),
         last_event_seconds: age(status.last_event),
         last_resync_seconds: age(status.last_resync),
         last_error: status.last_error.clone(),

@@ -16,3 +16,5 @@ pub const UNDECODABLE_OBJECT: &str = "PH0111";
 pub const KIND_FORBIDDEN: &str = "PH0112";
 /// An app or pod of Marathon that cannot be decoded.
 pub const UNDECODABLE_WORKLOAD: &str = "PH0201";
+/// A Marathon whose framework has another name than the mesh's domains say (a warning).
+pub const FRAMEWORK: &str = "PH0213";

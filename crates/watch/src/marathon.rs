@@ -17,6 +17,7 @@ mod decode;
 mod dirty;
 mod endpoint;
 mod failure;
+mod framework;
 mod options;
 mod reading;
 mod sent;
@@ -102,6 +103,7 @@ impl Marathon {
             versions: Versions::default(),
             verdicts: Verdicts::default(),
             agents,
+            framework: None,
             synced: None,
         };
         // Large, and moved about by whoever spawns it.

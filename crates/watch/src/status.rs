@@ -20,6 +20,8 @@ pub struct Status {
     pub last_error: Option<String>,
     /// Who of several members answers for all, if the origin tells.
     pub leader: Option<String>,
+    /// The origin's name in Mesos, if it tells.
+    pub framework: Option<String>,
     /// How often everything was read.
     pub resyncs: u64,
     /// How many changes the origin told of.
@@ -55,6 +57,7 @@ impl Status {
             last_resync: None,
             last_error: None,
             leader: None,
+            framework: None,
             resyncs: 0,
             events: 0,
         }

@@ -14,6 +14,7 @@ pub(super) fn mesh(mode: NamespaceMode, by_group: &[(&str, &str)]) -> Mesh {
         namespaces: Namespaces {
             mode,
             by_group: by_group.collect(),
+            ..Namespaces::default()
         },
         ..Mesh::default()
     }

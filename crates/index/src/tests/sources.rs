@@ -75,3 +75,34 @@ fn an_instance_that_two_marathons_name_stays_while_one_of_them_does() {
     index.apply(from("two", Event::Delete(reviews(1).key())));
     assert!(published(&mut index).world.instances.is_empty());
 }
+
+#[test]
+fn a_marathon_may_have_a_namespace_of_its_own() {
+    let mut mesh = model::Mesh::default();
+    let by_source = &mut mesh.namespaces.by_source;
+    by_source.insert("two".to_owned(), "second".to_owned());
+    let mut index = super::namespaces::index_of(mesh);
+    let other = |labels| {
+        let spec = pod_spec("cart", labels, 80);
+        pod_workload(pod(spec, vec![pod_instance("cart", 7, 7, 80)]), vec![])
+    };
+    let labelled = json!({"istio": "cart", "istio.io/namespace": "third"});
+    for (source, workload) in [
+        ("one", reviews(1)),
+        ("two", reviews(2)),
+        ("two", other(labelled)),
+    ] {
+        index.apply(from(source, Event::Apply(workload)));
+    }
+    let world = published(&mut index).world;
+    let namespaces = world.services.values();
+    let namespaces = namespaces.map(|service| (service.host.as_str(), &*service.namespace));
+    assert_eq!(
+        namespaces.collect::<Vec<_>>(),
+        [
+            ("cart.third.marathon.slave.mesos", "third"),
+            ("reviews.marathon.slave.mesos", "default"),
+            ("reviews.second.marathon.slave.mesos", "second"),
+        ]
+    );
+}

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use model::{Inclusion, Selector};
 
+use super::naming::is_namespace;
+
 #[derive(Debug, Clone, Default, Args)]
 #[command(rename_all = "camelCase")]
 pub struct MarathonArgs {
@@ -20,7 +22,8 @@ pub struct MarathonArgs {
     pub mesos_master: Vec<String>,
 
     /// A Marathon by name, with its base URLs: mom=http://mom.mesos:8080. Give it once for each of
-    /// several Marathons; one that is away does not concern the others.
+    /// several Marathons; one that is away does not concern the others. With namespace=NAME among
+    /// the URLs its workloads are there if neither a label nor --namespaceMapping tells.
     #[arg(long = "marathon", value_name = "NAME=URL,…")]
     pub named: Vec<NamedMarathon>,
 
@@ -111,6 +114,8 @@ pub enum Include {
 pub struct NamedMarathon {
     pub name: String,
     pub urls: Vec<String>,
+    /// Of its workloads, if nothing nearer to them tells.
+    pub namespace: Option<String>,
 }
 
 /// `name.key=value`.
@@ -162,14 +167,23 @@ impl FromStr for NamedMarathon {
         if name.is_empty() || !name.chars().all(is_name) {
             return Err(form());
         }
-        let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
-        let urls: Vec<String> = urls.map(str::to_owned).collect();
-        match urls.is_empty() {
+        let mut marathon = NamedMarathon {
+            name: name.to_owned(),
+            urls: Vec::new(),
+            namespace: None,
+        };
+        for part in urls.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            match part.strip_prefix("namespace=") {
+                None => marathon.urls.push(part.to_owned()),
+                Some(namespace) if is_namespace(namespace) => {
+                    marathon.namespace = Some(namespace.to_owned());
+                }
+                Some(namespace) => return Err(format!("{namespace:?} is no namespace")),
+            }
+        }
+        match marathon.urls.is_empty() {
             true => Err(form()),
-            false => Ok(NamedMarathon {
-                name: name.to_owned(),
-                urls,
-            }),
+            false => Ok(marathon),
         }
     }
 }

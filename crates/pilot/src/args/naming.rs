@@ -45,14 +45,20 @@ pub struct NamingArgs {
     #[arg(long, alias = "ip-family", default_value = "v4", value_name = "FAMILY")]
     pub ip_family: Family,
 
-    /// The domain of DC/OS's virtual addresses, which are further names of services.
+    /// The domain of DC/OS's virtual addresses, which are further names of services. By default that
+    /// of --frameworkName: marathon.l4lb.thisdcos.directory.
+    #[arg(long = "l4lbDomain", alias = "l4lb-domain", value_name = "DOMAIN")]
+    pub l4lb_domain: Option<String>,
+
+    /// Marathon's name in Mesos (its own --framework_name), from which domains follow that are not
+    /// given.
     #[arg(
-        long = "l4lbDomain",
-        alias = "l4lb-domain",
-        default_value = "marathon.l4lb.thisdcos.directory",
-        value_name = "DOMAIN"
+        long,
+        alias = "framework-name",
+        default_value = "marathon",
+        value_name = "NAME"
     )]
-    pub l4lb_domain: String,
+    pub framework_name: String,
 
     /// The folder on gateways' machines with a folder for each `credentialName`.
     #[arg(
@@ -100,15 +106,6 @@ impl FromStr for NamespaceMapping {
     type Err = String;
 
     fn from_str(text: &str) -> Result<NamespaceMapping, String> {
-        let is_namespace = |name: &str| {
-            let edge = |b: Option<&u8>| b.is_some_and(|b| *b != b'-');
-            let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            let bytes = name.as_bytes();
-            bytes.len() <= 63
-                && bytes.iter().all(|b| known(*b))
-                && edge(bytes.first())
-                && edge(bytes.last())
-        };
         match text.split_once('=') {
             Some((group, namespace)) if group.starts_with('/') && is_namespace(namespace) => {
                 Ok(NamespaceMapping {
@@ -121,6 +118,16 @@ impl FromStr for NamespaceMapping {
             )),
         }
     }
+}
+
+pub(super) fn is_namespace(name: &str) -> bool {
+    let edge = |b: Option<&u8>| b.is_some_and(|b| *b != b'-');
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let bytes = name.as_bytes();
+    bytes.len() <= 63
+        && bytes.iter().all(|b| known(*b))
+        && edge(bytes.first())
+        && edge(bytes.last())
 }
 
 impl From<Mode> for NamespaceMode {

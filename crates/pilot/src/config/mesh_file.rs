@@ -99,19 +99,23 @@ impl MeshFile {
 
 fn flags(args: &Args) -> Mesh {
     let default = Mesh::default();
+    let framework = args.naming.framework_name.to_ascii_lowercase();
+    let l4lb = || format!("{framework}.l4lb.thisdcos.directory");
     Mesh {
         domain: args
             .mesos_vip_domain
             .clone()
             .or_else(|| args.domain.first().cloned())
-            .unwrap_or(default.domain),
+            .unwrap_or_else(|| format!("{framework}.slave.mesos")),
         other_domains: args.domain.iter().skip(1).cloned().collect(),
-        vip_domain: args.naming.l4lb_domain.clone(),
+        vip_domain: args.naming.l4lb_domain.clone().unwrap_or_else(l4lb),
         ip_family: args.naming.ip_family.into(),
         inclusion: args.marathon.inclusion(),
         namespaces: Namespaces {
             mode: args.naming.namespace_mode.into(),
             by_group: by_group(args),
+            by_source: by_source(args),
+            otherwise: None,
         },
         ownership: args.naming.host_ownership.into(),
         unreachable: args.naming.unreachable.into(),
@@ -126,6 +130,12 @@ fn by_group(args: &Args) -> std::collections::BTreeMap<String, String> {
     mappings
         .map(|mapping| (mapping.group.clone(), mapping.namespace.clone()))
         .collect()
+}
+
+fn by_source(args: &Args) -> std::collections::BTreeMap<String, String> {
+    let named = args.marathon.named.iter();
+    let told = named.filter_map(|m| Some((m.name.clone(), m.namespace.clone()?)));
+    told.collect()
 }
 
 #[cfg(test)]

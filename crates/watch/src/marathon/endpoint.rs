@@ -54,6 +54,10 @@ pub(super) fn leader(base: &Url) -> Url {
     below(base, "v2/leader", "")
 }
 
+pub(super) fn info(base: &Url) -> Url {
+    below(base, "v2/info", "")
+}
+
 /// Light plans leave out whole copies of all groups, which since 1.8 are never sent anyway.
 pub(super) fn events(base: &Url) -> Url {
     let mut url = below(base, "v2/events", "");

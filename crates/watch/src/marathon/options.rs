@@ -20,6 +20,8 @@ pub struct Options {
     pub timing: Timing,
     /// How many requests for single workloads run at a time.
     pub parallel: usize,
+    /// The domains of the mesh, one of which should be this Marathon's. Empty: nobody asks.
+    pub domains: Vec<String>,
 }
 
 /// Who we are to Marathon. Files are read again whenever they are needed, so that a secret can be
@@ -79,6 +81,7 @@ impl Options {
             tls: Tls::default(),
             timing: Timing::default(),
             parallel: 8,
+            domains: Vec::new(),
         }
     }
 }

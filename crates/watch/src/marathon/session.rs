@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::future::Future;
 
 use api::event::{Change, Event};
+use api::istio::Problem;
 use api::marathon::{Workload, WorkloadKey, affected};
 use jiff::Timestamp;
 use reqwest::Url;
@@ -17,7 +18,9 @@ use tokio::time::{Instant, sleep_until};
 use super::agents::{self, Agents};
 use super::client::Client;
 use super::dirty::{Dirty, Work};
+use super::endpoint;
 use super::failure::Failure;
+use super::framework;
 use super::options::Options;
 use super::reading::{self, Found, Reading};
 use super::sent::Sent;
@@ -37,6 +40,8 @@ pub(super) struct Memory {
     pub(super) versions: Versions,
     pub(super) verdicts: Verdicts,
     pub(super) agents: Agents,
+    /// What is wrong with its name.
+    pub(super) framework: Option<Problem>,
     /// Since when the present session is in step with Marathon.
     pub(super) synced: Option<Instant>,
 }
@@ -61,6 +66,7 @@ impl Memory {
             options: self.options.clone(),
             status: self.report.status_sender(),
         };
+        self.ask_name(base, &mut inlet).await?;
         self.read_all(base, &mut inlet).await?;
         self.introduce(base).await?;
         let mut resync = Instant::now() + jittered(timing.resync);
@@ -169,12 +175,39 @@ impl Memory {
         self.verdicts.retain(|key| self.sent.get(key).is_some());
     }
 
+    /// Who does not tell its name is followed all the same.
+    async fn ask_name(&mut self, base: &Url, inlet: &mut Inlet) -> Result<(), Failure> {
+        if self.options.domains.is_empty() {
+            return Ok(());
+        }
+        let client = &self.client;
+        let asked = async { Ok(client.read(base, endpoint::info(base)).await.ok().flatten()) };
+        let Some(name) = inlet
+            .during(asked)
+            .await?
+            .and_then(|body| framework::read(&body))
+        else {
+            return Ok(());
+        };
+        let source = self.report.source().to_string();
+        self.framework = framework::mismatch(&source, &name, &self.options.domains);
+        self.report.status(|status| status.framework = Some(name));
+        Ok(())
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.sent.problems();
+        problems.extend(self.framework.clone());
+        problems
+    }
+
     /// The complete list that begins every session.
     async fn introduce(&mut self, base: &Url) -> Result<(), Failure> {
         let tasks: usize = self.sent.all().map(instances).sum();
         let (source, workloads) = (self.report.source(), self.sent.len());
         tracing::info!(%source, url = %base, workloads, tasks, "in step with Marathon");
-        self.report.problems(self.sent.problems()).await?;
+        let problems = self.problems();
+        self.report.problems(problems).await?;
         self.report.say(Change::Workload(Event::Init)).await?;
         for workload in self.sent.all() {
             let event = Event::InitApply(workload.clone());
@@ -195,7 +228,8 @@ impl Memory {
     }
 
     async fn tell(&mut self, events: Vec<Event<Workload>>) -> Result<(), Failure> {
-        self.report.problems(self.sent.problems()).await?;
+        let problems = self.problems();
+        self.report.problems(problems).await?;
         if !events.is_empty() {
             tracing::debug!(source = %self.report.source(), changes = events.len(), "Marathon changed");
         }
