@@ -82,6 +82,7 @@ impl Container {
             name: launch.name(),
             agent: launch.agent,
             address: launch.address,
+            docker: launch.docker,
             ports: launch.ports.clone(),
         };
         Container {

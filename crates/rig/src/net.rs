@@ -8,6 +8,9 @@
 //!
 //! What Docker does on an agent is done here as well: containers leave with the agent's address, and
 //! host ports lead to containers, but not for connections that come from the agent's own bridge.
+//!
+//! An agent of DC/OS has two bridges, one of Mesos and one of Docker. Here one plays both: host ports
+//! of what Docker runs work from it, too, as they do from the bridge of Mesos.
 
 use std::net::Ipv4Addr;
 
@@ -81,18 +84,23 @@ fn create_agent(layout: Layout, agent: Ipv4Addr) -> Result<(), CommandError> {
         &name,
         &format!(
             "sysctl -qw net.ipv4.ip_forward=1\n\
-             iptables -t nat -A POSTROUTING -s {BRIDGE}/{BRIDGE_PREFIX} ! -o docker0 -j MASQUERADE\n"
+             iptables -t nat -A POSTROUTING -s {BRIDGE}/{BRIDGE_PREFIX} ! -o docker0 -j MASQUERADE\n\
+             iptables -t nat -A POSTROUTING -s {BRIDGE}/{BRIDGE_PREFIX} -o docker0 \
+             -m conntrack --ctstate DNAT -j MASQUERADE\n"
         ),
     )
     .map(drop)
 }
 
-/// Leads a host port of an agent to a container, for everybody but the agent's own containers.
+/// Where a host port leads, and whether Docker runs what is there.
+type Target = ((Ipv4Addr, u16), bool);
+
+/// Leads a host port of an agent to a container, for everybody but those on its own bridge.
 pub(crate) fn publish(
     layout: Layout,
     agent: Ipv4Addr,
     host_port: u16,
-    to: (Ipv4Addr, u16),
+    to: Target,
 ) -> Result<(), CommandError> {
     host_port_rule(layout, agent, "-A", host_port, to)
 }
@@ -119,7 +127,7 @@ pub(crate) fn unpublish(
     layout: Layout,
     agent: Ipv4Addr,
     host_port: u16,
-    to: (Ipv4Addr, u16),
+    to: Target,
 ) -> Result<(), CommandError> {
     host_port_rule(layout, agent, "-D", host_port, to)
 }
@@ -129,10 +137,11 @@ fn host_port_rule(
     agent: Ipv4Addr,
     verb: &str,
     host_port: u16,
-    (ip, port): (Ipv4Addr, u16),
+    ((ip, port), docker): Target,
 ) -> Result<(), CommandError> {
+    let from = if docker { "" } else { "! -i docker0 " };
     let rule = format!(
-        "iptables -w -t nat {verb} PREROUTING ! -i docker0 -d {agent} -p tcp --dport {host_port} \
+        "iptables -w -t nat {verb} PREROUTING {from}-d {agent} -p tcp --dport {host_port} \
          -j DNAT --to-destination {ip}:{port}"
     );
     script_in(&layout.agent(agent), &rule).map(drop)

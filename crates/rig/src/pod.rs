@@ -17,6 +17,8 @@ pub(crate) struct Network {
     pub(crate) name: String,
     pub(crate) agent: Ipv4Addr,
     pub(crate) address: Ipv4Addr,
+    /// Whether it would be on Docker's bridge, and so reached from Mesos' by its host port.
+    pub(crate) docker: bool,
     /// Container port and host port.
     pub(crate) ports: Vec<(u16, Option<u16>)>,
 }
@@ -55,7 +57,7 @@ impl Network {
         // Containers may bind low ports whoever they run as, as under Mesos.
         script_in(&name, "sysctl -qw net.ipv4.ip_unprivileged_port_start=0")?;
         for (to, host_port) in self.published() {
-            net::publish(self.layout, self.agent, host_port, to)?;
+            net::publish(self.layout, self.agent, host_port, (to, self.docker))?;
         }
         let directory = self.layout.directory().join("pods").join(&self.name);
         Ok(Place::prepare(name, directory)?)
@@ -94,7 +96,9 @@ impl Network {
     /// Takes the host ports away, so that nothing new comes.
     pub(crate) fn close(&self) -> Result<(), CommandError> {
         let mut published = self.published();
-        published.try_for_each(|(to, port)| net::unpublish(self.layout, self.agent, port, to))
+        published.try_for_each(|(to, port)| {
+            net::unpublish(self.layout, self.agent, port, (to, self.docker))
+        })
     }
 
     /// Removes the namespace.

@@ -24,6 +24,8 @@ pub(crate) struct Launch {
     pub(crate) application: Option<Application>,
     /// Task ids, the Envoy's first.
     pub(crate) tasks: Vec<String>,
+    /// Whether Docker runs it.
+    pub(crate) docker: bool,
     /// Container port and host port.
     pub(crate) ports: Vec<(u16, Option<u16>)>,
 }
@@ -57,6 +59,7 @@ impl Launch {
             role: proxy.map(|proxy| proxy.role),
             application: application.map(|task| Application::of(task)),
             tasks: ordered.iter().map(|task| task.id.clone()).collect(),
+            docker: first.docker,
             ports: ports
                 .filter_map(|port| Some((port.container_port?, port.host_port)))
                 .collect(),

@@ -22,6 +22,8 @@ pub struct TaskView {
     pub kind: Kind,
     /// The pod's container.
     pub container: Option<String>,
+    /// Whether the Docker daemon runs it, and not Mesos itself.
+    pub docker: bool,
     /// The container image.
     pub image: Option<String>,
     /// What it runs instead of the image's own program, as a line of shell.
@@ -81,6 +83,7 @@ impl TaskView {
             "runSpecId": self.run_spec_id,
             "kind": match self.kind { Kind::App => "app", Kind::Pod => "pod" },
             "container": self.container,
+            "docker": self.docker,
             "image": self.image,
             "command": self.command,
             "state": self.state,
@@ -116,6 +119,7 @@ fn task(state: &State, instance: &Instance, task: &Task) -> Option<TaskView> {
         run_spec_id: instance.spec.id.clone(),
         kind: instance.kind(),
         container: (instance.kind() == Kind::Pod).then(|| container.name.clone()),
+        docker: is_docker(&instance.spec.body),
         image: container.image.clone(),
         command: container.command.clone(),
         state: task.condition.mesos().to_owned(),
@@ -130,6 +134,11 @@ fn task(state: &State, instance: &Instance, task: &Task) -> Option<TaskView> {
         healthy: task.health.alive,
         ready: task.ready,
     })
+}
+
+fn is_docker(spec: &Value) -> bool {
+    let containerizer = spec.pointer("/container/type");
+    containerizer.and_then(Value::as_str) == Some("DOCKER")
 }
 
 fn ports(task: &Task, specs: &[crate::spec::Port]) -> Vec<PortView> {

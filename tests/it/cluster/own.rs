@@ -62,7 +62,7 @@ fn gateway() -> Value {
     })
 }
 
-/// An app on the bridge.
+/// An app on the bridge: Docker's, if it has an image.
 fn app(id: &str, image: Option<&str>, command: Option<&str>, port: u16) -> Value {
     let mut app = json!({
         "id": id, "labels": {"istio": id.trim_start_matches('/')}, "instances": 1,
@@ -72,6 +72,7 @@ fn app(id: &str, image: Option<&str>, command: Option<&str>, port: u16) -> Value
     });
     if let Some(image) = image {
         app["container"]["docker"] = json!({"image": image});
+        app["container"]["type"] = "DOCKER".into();
     }
     if let Some(line) = command {
         app["cmd"] = line.into();
@@ -113,12 +114,11 @@ async fn pods_and_apps_run_by_image_and_command() {
     add(&rig, "pod", &gateway()).await;
     let sleep = pod("sleep", "", "example/curl", 80, Some("sleep 3650d"));
     add(&rig, "pod", &sleep).await;
-    add(
-        &rig,
-        "app",
-        &app("/httpbin", Some("example/httpbin"), None, 8000),
-    )
-    .await;
+    let mut httpbin = app("/httpbin", Some("example/httpbin"), None, 8000);
+    // On the agent that calls it, and on another bridge there.
+    let caller = rig.marathon().tasks_of("/sleep")[0].agent_hostname.clone();
+    httpbin["constraints"] = json!([["hostname", "CLUSTER", caller]]);
+    add(&rig, "app", &httpbin).await;
     let line = "cd /etc/certs && exec python3 -m http.server 7000";
     let files = app("/files", None, Some(line), 7000);
     add(&rig, "app", &files).await;

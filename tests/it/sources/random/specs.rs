@@ -13,11 +13,10 @@ pub(super) enum Spec {
     Pod(Value),
 }
 
-/// The same, run by Docker, and labelled so for those who look.
+/// The same, run by Docker.
 fn docker(mut app: Value) -> Value {
     app["container"]["type"] = json!("DOCKER");
     app["container"]["docker"] = json!({"image": "shop"});
-    app["labels"]["docker"] = json!("yes");
     app
 }
 

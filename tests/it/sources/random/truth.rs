@@ -65,9 +65,8 @@ fn place(
     }
 }
 
-/// What Docker runs is labelled so.
 fn bridge(task: &TaskView) -> Bridge {
-    let kind = match task.labels.contains_key("docker") {
+    let kind = match task.docker {
         true => BridgeKind::Docker,
         false => BridgeKind::Mesos,
     };
