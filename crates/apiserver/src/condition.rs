@@ -12,7 +12,7 @@ use model::{Diagnostic, Severity};
 use serde_json::{Value, json};
 use watch::kube::{ACCEPTED, Condition, Failure, Servers};
 
-use crate::line::line;
+use crate::line::{is_without_effect, line};
 
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -30,11 +30,13 @@ pub(crate) struct Verdict {
 // === impl Verdict ===
 
 impl Verdict {
-    /// From all findings of one object. The worst leads, and of equals the one that points deepest
-    /// into the object: what is said of the whole mostly follows from a part.
+    /// From all findings of one object. The worst leads: an error, then that the whole has no effect; and
+    /// of equals the one that points deepest into the object: what is said of the whole mostly follows
+    /// from a part.
     pub(crate) fn of(findings: &[&Diagnostic]) -> Verdict {
         let depth = |f: &Diagnostic| f.field.matches(['.', '[']).count();
-        let rank = |f: &&&Diagnostic| (f.severity, Reverse(depth(f)), f.code);
+        let rank =
+            |f: &&&Diagnostic| (f.severity, !is_without_effect(f), Reverse(depth(f)), f.code);
         let Some(worst) = findings.iter().min_by_key(rank) else {
             return Verdict {
                 status: "True",
@@ -49,6 +51,8 @@ impl Verdict {
         Verdict {
             status: match worst.severity {
                 Severity::Error => "False",
+                // To be accepted and to do nothing would look like being in force.
+                Severity::Warning if is_without_effect(worst) => "False",
                 Severity::Warning => "True",
             },
             reason: worst.code.into(),
@@ -137,6 +141,13 @@ mod tests {
             ..finding("PH0304", "a", "nothing is left")
         };
         assert_eq!(Verdict::of(&[&follows, &error]).reason, "PH0306");
+        let off = Diagnostic {
+            code: "PH0820",
+            field: String::new(),
+            ..warning.clone()
+        };
+        let verdict = Verdict::of(&[&warning, &off]);
+        assert_eq!((verdict.status, &*verdict.reason), ("False", "PH0820"));
         assert_eq!(Verdict::of(&[]).reason, IN_FORCE);
     }
 

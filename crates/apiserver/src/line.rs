@@ -17,6 +17,14 @@ const MISSING: [&str; 10] = [
     "PH0725",
 ];
 
+/// The whole object has no effect: a kind that is not in force or is off, a name without meaning.
+const WITHOUT_EFFECT: [&str; 5] = ["PH0303", "PH0601", "PH0811", "PH0812", "PH0820"];
+
+/// Whether nothing follows from the object, for all that is right with it.
+pub(crate) fn is_without_effect(finding: &Diagnostic) -> bool {
+    WITHOUT_EFFECT.contains(&finding.code)
+}
+
 /// A word for what became of the object; the reason of its Event.
 pub(crate) fn reason(finding: &Diagnostic) -> &'static str {
     match (finding.code, finding.severity) {
@@ -24,6 +32,7 @@ pub(crate) fn reason(finding: &Diagnostic) -> &'static str {
         (code, _) if CONFLICTS.contains(&code) => "Conflict",
         (_, Severity::Error) => "Refused",
         (code, Severity::Warning) if MISSING.contains(&code) => "Missing",
+        (_, Severity::Warning) if is_without_effect(finding) => "NotInForce",
         (_, Severity::Warning) => "Ignored",
     }
 }
@@ -95,6 +104,7 @@ pub(crate) mod tests {
             ("PH0333", "Conflict"),
             ("PH0334", "Missing"),
             ("PH0302", "Ignored"),
+            ("PH0820", "NotInForce"),
             ("PH0501", "RejectedByEnvoy"),
         ] {
             assert_eq!(reason(&warning(code)), is, "{code}");

@@ -266,6 +266,8 @@ pub const ENTRY_IGNORED: &str = "PH0708";
 pub const ENTRY_CONFLICT: &str = "PH0709";
 /// A service entry whose selector selects nothing.
 pub const ENTRY_SELECTS_NONE: &str = "PH0710";
+/// What is routed to names that are resolved as they are asked for, and asks for none.
+pub const NAMELESS: &str = "PH0711";
 /// A sidecar without listeners, or with an egress host that is none.
 pub const SIDECAR_EGRESS: &str = "PH0720";
 /// Listeners of a sidecar that cannot stand beside each other.

@@ -8,12 +8,14 @@ mod authentication;
 mod edge;
 mod gateways;
 mod keys;
+mod nameless;
 mod names;
 mod policies;
 mod references;
 mod routes;
 mod rules;
 mod sidecars;
+mod single;
 mod transport;
 
 use std::collections::BTreeMap;

@@ -157,7 +157,14 @@ impl Ruling {
                 self.workload_entries.set(&object, entry);
             }
             // Kinds that become nothing.
-            _ => {}
+            Kind::WorkloadGroup
+            | Kind::ProxyConfig
+            | Kind::WasmPlugin
+            | Kind::TrafficExtension
+            | Kind::RbacConfig
+            | Kind::ClusterRbacConfig
+            | Kind::ServiceRole
+            | Kind::ServiceRoleBinding => {}
         }
     }
 

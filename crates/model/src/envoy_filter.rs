@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::{Labels, ObjectRef};
+use crate::{Cidr, Labels, ObjectRef};
 
 /// The patches of one object, in the order in which they apply.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,8 @@ pub enum Operation {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerMatch {
     pub port: Option<u16>,
+    /// To any of which the listener is bound; none asks nothing.
+    pub addresses: Vec<Cidr>,
     pub name: Option<Arc<str>>,
     pub listener_filter: Option<Arc<str>>,
     pub chain: ChainMatch,

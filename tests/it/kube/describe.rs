@@ -122,7 +122,7 @@ const WRONG: &[Wrong] = &[
         name: "switched-off",
         api: NETWORKING,
         spec: "{configPatches: [{applyTo: CLUSTER, patch: {operation: REMOVE}}]}",
-        told: ("Ignored", "PH0820"),
+        told: ("NotInForce", "PH0820"),
         words: ["EnvoyFilter are off", "--enableEnvoyFilter"],
         right: None,
     },
@@ -131,7 +131,7 @@ const WRONG: &[Wrong] = &[
         name: "too-late",
         api: "networking.istio.io/v1beta1",
         spec: "{concurrency: 2}",
-        told: ("Ignored", "PH0811"),
+        told: ("NotInForce", "PH0811"),
         words: ["what starts a proxy", "in its app or pod"],
         right: None,
     },
@@ -250,7 +250,10 @@ async fn the_owner_of_a_wrong_object_of_any_kind_is_told_what_to_do() {
 /// Waits for condition and Event, then looks as the owner would.
 async fn told(server: &Apiserver, wrong: &Wrong) {
     let (reason, code) = wrong.told;
-    let refused = if reason == "Refused" { "False" } else { "True" };
+    let accepted = match reason {
+        "Refused" | "NotInForce" => "False",
+        _ => "True",
+    };
     let what = format!("{} is told {reason} {code}", wrong.reference());
     let name = format!("{}/{}", wrong.kind, wrong.name);
     eventually(&what, async || {
@@ -258,7 +261,7 @@ async fn told(server: &Apiserver, wrong: &Wrong) {
         let all = events(server).await;
         let has_event = all.get(&name).is_some_and(|told| told.contains(&event));
         let condition = condition(&read(server, wrong).await);
-        has_event && condition == Some((refused.into(), code.into()))
+        has_event && condition == Some((accepted.into(), code.into()))
     })
     .await;
     let text = server.kubectl(&["describe", &wrong.reference()], "").await;

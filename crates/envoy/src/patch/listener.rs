@@ -1,5 +1,7 @@
 //! Patches of listeners and of what is in them: filter chains, filters, inbound routes.
 
+use std::net::IpAddr;
+
 use model::Role;
 use model::envoy_filter::{ChainMatch, Context, ListenerMatch, Operation, Patch, Target};
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
@@ -70,20 +72,31 @@ fn named(wanted: &ListenerMatch, listener: &DynamicMessage) -> bool {
     let port = wanted
         .port
         .is_none_or(|wanted| u32::from(wanted) == port(listener));
-    by_name && (port || by_chain)
+    by_name && (port || by_chain) && bound(wanted, listener)
+}
+
+/// Whether the listener is bound to one of the addresses that are asked for.
+fn bound(wanted: &ListenerMatch, listener: &DynamicMessage) -> bool {
+    let address = || {
+        let own = socket(listener, "address")?;
+        own.as_str()?.parse::<IpAddr>().ok()
+    };
+    let wanted = &wanted.addresses;
+    wanted.is_empty() || address().is_some_and(|own| wanted.iter().any(|w| w.covers(&own.into())))
 }
 
 fn port(listener: &DynamicMessage) -> u32 {
-    let socket = || {
-        let address = part(listener, "address")?;
-        let address = address.as_message()?;
-        let socket = part(address, "socket_address")?;
-        socket
-            .as_message()?
-            .get_field_by_name("port_value")?
-            .as_u32()
-    };
-    socket().unwrap_or_default()
+    let port = socket(listener, "port_value");
+    port.and_then(|port| port.as_u32()).unwrap_or_default()
+}
+
+/// A field of the address.
+fn socket(listener: &DynamicMessage, field: &str) -> Option<Value> {
+    let address = part(listener, "address")?;
+    let address = address.as_message()?;
+    let socket = part(address, "socket_address")?;
+    let value = socket.as_message()?.get_field_by_name(field)?;
+    Some(value.into_owned())
 }
 
 fn whole(message: &mut DynamicMessage, applied: Applied<'_>) -> Outcome {

@@ -117,6 +117,10 @@ fn target(text: &str, place: Option<&Place<'_>>) -> Result<Target, String> {
             "{text:?} is not an IP address, as the resolution STATIC needs"
         ));
     }
+    // A last label of digits is that of an address, so this is a wrong one and no name.
+    if text.bytes().all(|c| c.is_ascii_digit() || c == b'.') {
+        return Err(format!("{text:?} is not an IP address"));
+    }
     match Hostname::parse(text) {
         Ok(host) if !host.is_wildcard() => Ok(Target::Name(host.as_str().into())),
         Ok(_) => Err(format!("{text} stands for many names")),

@@ -11,6 +11,7 @@ use model::{Diagnostic, Gateway, Hostname, ObjectRef};
 
 use super::Known;
 use super::names::{objects, remove};
+use super::single::{Look, Single};
 use crate::codes;
 use crate::report::Report;
 use crate::ruling::{Place, Placed, Touched, Turned};
@@ -21,13 +22,11 @@ type GatewayKey = (Arc<str>, Arc<str>);
 /// The findings of every virtual service, and who refers to what.
 #[derive(Debug, Default)]
 pub(super) struct RouteFindings {
-    by_service: BTreeMap<ObjectRef, Vec<Diagnostic>>,
+    by_service: Single,
     by_gateway: BTreeMap<GatewayKey, BTreeSet<ObjectRef>>,
     by_destination: BTreeMap<Hostname, BTreeSet<ObjectRef>>,
     /// Those that route a host on the mesh, in order of precedence.
     claims: BTreeMap<Hostname, BTreeMap<Place, ObjectRef>>,
-    /// Those with a destination that nobody provides, of which another name can be the nearest.
-    lost: BTreeSet<ObjectRef>,
 }
 
 // === impl RouteFindings ===
@@ -50,14 +49,10 @@ impl RouteFindings {
         for name in ruled.chain(&known.renamed.names) {
             again.extend(self.by_destination.get(name).into_iter().flatten().cloned());
         }
-        if known.renamed.others {
-            again.extend(self.lost.iter().cloned());
-        }
-        let mut changed = false;
-        for object in again {
-            changed |= self.look(object, known);
-        }
-        changed
+        let looked = self
+            .by_service
+            .look(again, &known.renamed, |o| self.look(o, known));
+        self.by_service.keep(looked)
     }
 
     /// Names in destinations of hosts that a rule can be for: aliases of theirs, too.
@@ -74,7 +69,7 @@ impl RouteFindings {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.by_service.values().flatten()
+        self.by_service.all()
     }
 
     /// Notes what a virtual service refers to; tells which others compete with it.
@@ -118,17 +113,14 @@ impl RouteFindings {
         rivals
     }
 
-    fn look(&mut self, object: ObjectRef, known: &Known<'_>) -> bool {
-        let placed = known.ruling.virtual_services.get(&object);
-        let found = placed.map(|(_, placed)| self.of(placed, known));
-        let lost = placed.is_some_and(|(_, placed)| {
-            destinations(&placed.value).any(|host| known.service(host).is_none())
-        });
-        match lost {
-            true => self.lost.insert(object.clone()),
-            false => self.lost.remove(&object),
+    fn look(&self, object: &ObjectRef, known: &Known<'_>) -> Look {
+        let Some((_, placed)) = known.ruling.virtual_services.get(object) else {
+            return Look::default();
         };
-        super::keep(&mut self.by_service, object, found.unwrap_or_default())
+        Look {
+            lost: destinations(&placed.value).any(|host| known.service(host).is_none()),
+            found: self.of(placed, known),
+        }
     }
 
     fn of(&self, placed: &Placed<VirtualService>, known: &Known<'_>) -> Vec<Diagnostic> {
@@ -152,6 +144,7 @@ impl RouteFindings {
             }
         }
         known.check_connections(service, &mut report);
+        known.check_nameless(service, &mut report);
         report.into_diagnostics()
     }
 

@@ -3,12 +3,13 @@
 //! Endpoints change far more often than rules. Each rule has its findings for itself, and a change
 //! of endpoints looks only at the rules of their hosts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::tls::{ClientTls, VerifyServer};
 use model::{ChangeSet, DestinationRule, Diagnostic, Hostname, Labels, ObjectRef, World};
 
 use super::names::{RulesByHost, objects};
+use super::single::{Look, Single};
 use super::{Known, nearest, policies};
 use crate::codes;
 use crate::report::Report;
@@ -17,9 +18,7 @@ use crate::ruling::{Placed, Touched, Turned};
 /// The findings of every rule.
 #[derive(Debug, Default)]
 pub(super) struct RuleFindings {
-    by_rule: BTreeMap<ObjectRef, Vec<Diagnostic>>,
-    /// Those for a host that nobody provides, of which another name can be the nearest.
-    lost: BTreeSet<ObjectRef>,
+    by_rule: Single,
 }
 
 // === impl RuleFindings ===
@@ -51,33 +50,23 @@ impl RuleFindings {
         for host in wide {
             known.rules.covered(host).for_each(&mut add);
         }
-        if known.renamed.others {
-            again.extend(self.lost.iter().cloned());
-        }
-        let mut changed = false;
-        for object in again {
-            changed |= self.look(object, known);
-        }
-        changed
+        let looked = self.by_rule.look(again, &known.renamed, |o| look(o, known));
+        self.by_rule.keep(looked)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.by_rule.values().flatten()
+        self.by_rule.all()
     }
+}
 
-    fn look(&mut self, object: ObjectRef, known: &Known<'_>) -> bool {
-        let placed = known.ruling.destination_rules.get(&object);
-        let placed = placed.map(|(_, placed)| placed);
-        let lost = |placed: &Placed<DestinationRule>| {
-            !known.aliases.knows(&placed.value.host, known.world)
-        };
-        let lost = placed.is_some_and(lost);
-        match lost {
-            true => self.lost.insert(object.clone()),
-            false => self.lost.remove(&object),
-        };
-        let found = placed.map(|placed| of_rule(placed, lost, known));
-        super::keep(&mut self.by_rule, object, found.unwrap_or_default())
+fn look(object: &ObjectRef, known: &Known<'_>) -> Look {
+    let Some((_, placed)) = known.ruling.destination_rules.get(object) else {
+        return Look::default();
+    };
+    let lost = !known.aliases.knows(&placed.value.host, known.world);
+    Look {
+        lost,
+        found: of_rule(placed, lost, known),
     }
 }
 

@@ -146,6 +146,24 @@ fn what_does_not_go_together_is_told_and_harms_nobody() {
 }
 
 #[test]
+fn digits_and_dots_are_an_address_or_nothing() {
+    let http = json!([{"number": 80, "name": "http", "protocol": "HTTP"}]);
+    for address in ["300.1.1.1", "10.0.0", "1.2.3.4.5", "7"] {
+        let wrong = workload_entry("wrong", json!({"address": address}));
+        assert_eq!(codes(&world_of(vec![], vec![wrong])), ["PH0705"]);
+        let spec = json!({
+            "hosts": ["a.example.com"], "resolution": "DNS", "ports": http,
+            "endpoints": [{"address": address}],
+        });
+        let world = world_of(vec![], vec![entry("wrong", spec)]);
+        assert_eq!(codes(&world), ["PH0705"], "{address}");
+    }
+    let accounts = json!({"address": "10.0.0.1", "serviceAccount": "Not an account"});
+    let world = world_of(vec![], vec![workload_entry("wrong", accounts)]);
+    assert_eq!(codes(&world), ["PH0705"]);
+}
+
+#[test]
 fn names_that_are_resolved_as_they_are_asked_for_may_be_wildcards_and_have_no_endpoints() {
     let spec = json!({
         "hosts": ["*.example.com", "a.example.org"], "resolution": "DYNAMIC_DNS",

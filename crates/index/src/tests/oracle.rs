@@ -93,17 +93,30 @@ fn referring(which: usize, variant: usize, host: &str) -> Object {
             "side",
             json!({"workloadSelector": {"labels": {"version": pick(["v1", "v2", "v3", "v1"])}}, "egress": [{"hosts": ["./*"]}]}),
         ),
-        _ => object(
+        11 => object(
             "ServiceEntry",
             "entry",
             json!({"hosts": [pick(["reviews", "revews", "details", "a.com"])], "location": "MESH_EXTERNAL", "resolution": "DNS",
                 "ports": [{"number": 80 + variant, "name": "http", "protocol": "HTTP"}]}),
         ),
+        12 => object(
+            "ServiceEntry",
+            "found",
+            json!({"hosts": ["b.com", pick(["reviews", "a.com", "c.com", "details"])], "location": "MESH_INTERNAL", "resolution": "STATIC",
+                "ports": [{"number": 9080, "name": "http", "protocol": "HTTP"}],
+                "workloadSelector": {"labels": {"version": pick(["v1", "v2", "v1", "v3"])}}}),
+        ),
+        _ => object(
+            "WorkloadEntry",
+            "machine",
+            json!({"address": "10.3.0.9", "labels": {"version": pick(["v1", "v2", "v1", "v3"])},
+                "serviceAccount": pick(["one", "one", "two", ""])}),
+        ),
     }
 }
 
 /// How many objects there are.
-const OBJECTS: usize = 12;
+const OBJECTS: usize = 14;
 
 /// The variant of every object that is refused.
 const BAD: u8 = 4;

@@ -121,6 +121,7 @@ fn listener(listener: spec::ListenerMatch, field: &str, report: &mut Report) -> 
     let protocols = protocols.split(',').map(str::trim);
     ListenerMatch {
         port: listener.port_number.filter(|port| *port != 0),
+        addresses: Vec::new(),
         name: text(listener.name),
         listener_filter: text(listener.listener_filter),
         chain: ChainMatch {

@@ -4,6 +4,7 @@
 //! one; the others are refused.
 
 use api::istio::envoy_filter as spec;
+use model::Cidr;
 use model::envoy_filter::{Context, ListenerMatch, Operation, Patch, Target};
 use serde_json::{Map, Value, json};
 
@@ -73,16 +74,19 @@ pub(super) fn patch(filter: spec::LegacyFilter, field: &str, report: &mut Report
         return None;
     };
     let listener = filter.listener_match.unwrap_or_default();
-    if listener.port_name_prefix.is_some() || !listener.address.is_empty() {
-        let why = "listeners are told apart by port number and direction".to_owned();
-        refuse(
-            report,
-            "listenerMatch",
-            why,
-            "use portNumber and listenerType",
-        );
+    if listener.port_name_prefix.is_some() {
+        let why = "listeners are told apart by port number, address and direction".to_owned();
+        let remedy = "use portNumber and listenerType";
+        refuse(report, "listenerMatch.portNamePrefix", why, remedy);
         return None;
     }
+    let addresses: Result<Vec<Cidr>, _> = listener.address.iter().map(|a| a.parse()).collect();
+    let Ok(addresses) = addresses else {
+        let why = "one of them is no address".to_owned();
+        let remedy = "write addresses like 10.1.2.3 or 10.1.0.0/16";
+        refuse(report, "listenerMatch.address", why, remedy);
+        return None;
+    };
     if listener.listener_protocol.as_deref() == Some("TCP") {
         let why = "an HTTP filter has no place on a TCP listener".to_owned();
         refuse(report, "listenerMatch.listenerProtocol", why, "use HTTP");
@@ -100,6 +104,7 @@ pub(super) fn patch(filter: spec::LegacyFilter, field: &str, report: &mut Report
         },
         listener: ListenerMatch {
             port: listener.port_number.filter(|port| *port != 0),
+            addresses,
             filter: Some(MANAGER.into()),
             sub_filter: relative.map(|name| today(&name).into()),
             ..ListenerMatch::default()
