@@ -69,6 +69,8 @@ enum Failed {
     Certificates(#[from] CertError),
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error("a sidecar on the agent's own network would intercept all of the agent")]
+    Sidecar,
     #[error("its proxy has no listeners after {PATIENCE:?}; see {0}")]
     NotReady(String),
     #[error("{0} ended; see its log")]
@@ -83,6 +85,7 @@ impl Container {
             agent: launch.agent,
             address: launch.address,
             docker: launch.docker,
+            host: launch.host,
             ports: launch.ports.clone(),
         };
         Container {
@@ -115,6 +118,9 @@ impl Container {
     async fn serve(&mut self) -> Result<(), Failed> {
         if self.launch.incarnation > QUICK_LAUNCHES {
             sleep(BACKOFF).await;
+        }
+        if self.launch.host && self.launch.role == Some(Role::Sidecar) {
+            return Err(Failed::Sidecar);
         }
         let network = self.network.clone();
         let built = tokio::task::spawn_blocking(move || network.create());
@@ -206,7 +212,10 @@ impl Container {
         }
         let setting = &self.setting;
         let program = application.command(&setting.own, &setting.httpbin, &self.launch.instance);
-        let words: Vec<&str> = program.iter().map(String::as_str).collect();
+        let environment = self.launch.environment.iter();
+        let words = ["env"].into_iter();
+        let words = words.chain(environment.chain(&program).map(String::as_str));
+        let words: Vec<&str> = words.collect();
         self.application = Some(place.start("application", User::Root, &words).await?);
         Ok(())
     }

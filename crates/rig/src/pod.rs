@@ -1,4 +1,5 @@
-//! A pod: a namespace on its agent's bridge, with the interception rules of the guide's pods.
+//! A pod: a namespace on its agent's bridge, with the interception rules of the guide's pods. What is
+//! on the agent's own network has no namespace of its own.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,6 +20,8 @@ pub(crate) struct Network {
     pub(crate) address: Ipv4Addr,
     /// Whether it would be on Docker's bridge, and so reached from Mesos' by its host port.
     pub(crate) docker: bool,
+    /// Whether it is on the agent's own network.
+    pub(crate) host: bool,
     /// Container port and host port.
     pub(crate) ports: Vec<(u16, Option<u16>)>,
 }
@@ -35,6 +38,10 @@ pub(crate) enum PodError {
 impl Network {
     /// Builds the namespace and leads the host ports into it.
     pub(crate) fn create(&self) -> Result<Place, PodError> {
+        let directory = self.layout.directory().join("pods").join(&self.name);
+        if self.host {
+            return Ok(Place::prepare(self.layout.agent(self.agent), directory)?);
+        }
         let (agent, name) = (self.layout.agent(self.agent), self.layout.pod(&self.name));
         run(&format!("ip netns add {name}"))?;
         let port = self.port();
@@ -59,7 +66,6 @@ impl Network {
         for (to, host_port) in self.published() {
             net::publish(self.layout, self.agent, host_port, (to, self.docker))?;
         }
-        let directory = self.layout.directory().join("pods").join(&self.name);
         Ok(Place::prepare(name, directory)?)
     }
 
@@ -103,6 +109,9 @@ impl Network {
 
     /// Removes the namespace.
     pub(crate) fn remove(&self) -> Result<(), CommandError> {
+        if self.host {
+            return Ok(());
+        }
         run(&format!("ip netns delete {}", self.layout.pod(&self.name))).map(drop)
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use demo::{AdsMode, Bootstrap, Interception, Role};
-use simulator::TaskView;
+use simulator::{NetworkMode, TaskView};
 
 use crate::image::{Application, Proxy};
 use crate::layout::{DOMAIN, MASTER};
@@ -26,15 +26,25 @@ pub(crate) struct Launch {
     pub(crate) tasks: Vec<String>,
     /// Whether Docker runs it.
     pub(crate) docker: bool,
+    /// Whether it is on its agent's own network.
+    pub(crate) host: bool,
+    /// What Marathon tells it of its ports there.
+    pub(crate) environment: Vec<String>,
     /// Container port and host port.
     pub(crate) ports: Vec<(u16, Option<u16>)>,
 }
 
 impl Launch {
-    /// `None` while the tasks have no place yet, or are on no bridge.
+    /// `None` while the tasks have no place yet.
     pub(crate) fn of(tasks: &[TaskView]) -> Option<Launch> {
         let first = tasks.first()?;
-        let (IpAddr::V4(address), IpAddr::V4(agent)) = (first.container_ip?, first.agent_ip) else {
+        let host = first.network_mode == NetworkMode::Host;
+        let address = if host {
+            Some(first.agent_ip)
+        } else {
+            first.container_ip
+        };
+        let (IpAddr::V4(address), IpAddr::V4(agent)) = (address?, first.agent_ip) else {
             return None;
         };
         let proxy = tasks.iter().find_map(Proxy::of);
@@ -60,6 +70,10 @@ impl Launch {
             application: application.map(|task| Application::of(task)),
             tasks: ordered.iter().map(|task| task.id.clone()).collect(),
             docker: first.docker,
+            host,
+            environment: application
+                .filter(|_| host)
+                .map_or(Vec::new(), |task| environment(task)),
             ports: ports
                 .filter_map(|port| Some((port.container_port?, port.host_port)))
                 .collect(),
@@ -71,7 +85,14 @@ impl Launch {
         let stem = self.app.trim_matches('/').replace('/', "-");
         let [_, _, agent, _] = self.agent.octets();
         let [_, _, _, own] = self.address.octets();
-        format!("{stem}-{agent}-{own}")
+        match self.host {
+            // Several have the agent's address, and each has an id of its own.
+            true => format!(
+                "{stem}-{agent}-{}",
+                &self.instance[self.instance.len() - 6..]
+            ),
+            false => format!("{stem}-{agent}-{own}"),
+        }
     }
 
     /// The bootstrap of its Envoy.
@@ -91,6 +112,22 @@ impl Launch {
             certificates: None,
         }
     }
+}
+
+/// `PORT0` and so on, and `PORT_<NAME>`: where Marathon asks the program to listen.
+fn environment(task: &TaskView) -> Vec<String> {
+    let mut variables = vec![format!("HOST={}", task.agent_hostname)];
+    for (at, port) in task.ports.iter().enumerate() {
+        let Some(number) = port.host_port else {
+            continue;
+        };
+        variables.push(format!("PORT{at}={number}"));
+        if let Some(name) = &port.name {
+            let name = name.to_uppercase().replace('-', "_");
+            variables.push(format!("PORT_{name}={number}"));
+        }
+    }
+    variables
 }
 
 /// The name of a proxy's service, as Istio's injection makes it up.

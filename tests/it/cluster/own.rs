@@ -129,13 +129,19 @@ async fn pods_and_apps_run_by_image_and_command() {
         7001,
     );
     add(&rig, "app", &unknown).await;
+    // On the agent's own network, at the port that Marathon gives it.
+    let listen = "exec python3 -m http.server $PORT0";
+    let ports = json!([{"port": 0, "name": "http", "labels": {"istio.io/service-port": "7002"}}]);
+    let host = json!({"id": "/hosted", "labels": {"istio": "hosted"}, "instances": 2, "cmd": listen,
+        "cpus": 0.1, "mem": 64, "networks": [{"mode": "host"}], "portDefinitions": ports});
+    add(&rig, "app", &host).await;
     for file in ["gateway", "destination-rules", "reviews-v3"] {
         let line = format!("kubectl apply -f config/samples/bookinfo/networking/{file}.yaml");
         type_in(&rig, &line).await;
     }
     eventually(&rig, "everything runs", async || {
         let tasks = rig.marathon().tasks();
-        tasks.len() == 18 && tasks.iter().all(|task| task.state == "TASK_RUNNING")
+        tasks.len() == 20 && tasks.iter().all(|task| task.state == "TASK_RUNNING")
     })
     .await;
 
@@ -153,6 +159,8 @@ async fn pods_and_apps_run_by_image_and_command() {
     shows(&rig, &headers, "X-B3-Traceid").await;
     let list = ask("files.marathon.slave.mesos:7000/");
     shows(&rig, &list, "cert-chain.pem").await;
+    let hosted = ask("hosted.marathon.slave.mesos:7002/");
+    shows(&rig, &hosted, "Directory listing").await;
     shows(&rig, "dcos task exec unknown hostname", "").await;
     rig.stop().await.unwrap();
 }
