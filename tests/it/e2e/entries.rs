@@ -1,6 +1,8 @@
 //! Service entries lead to backends that no Marathon knows, and sidecars hide services, put other
 //! listeners in front of a workload, and close the way to unknown hosts.
 
+mod tls;
+
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -28,7 +30,7 @@ async fn backend() -> SocketAddr {
 
 /// One entry with an address, one with a name, and one with names that are resolved as they are asked
 /// for: under localhost all of them lead here.
-fn entries(at: SocketAddr) -> String {
+fn entries(at: SocketAddr, tls: SocketAddr) -> String {
     let entry = |name: &str, resolution: &str, address: &str| {
         format!(
             "apiVersion: networking.istio.io/v1\n\
@@ -49,8 +51,9 @@ fn entries(at: SocketAddr) -> String {
          kind: ServiceEntry\n\
          metadata: {{name: asked}}\n\
          spec:\n  hosts: [\"*.asked.localhost\"]\n  resolution: DYNAMIC_DNS\n  \
-         ports: [{{number: {}, name: http, protocol: HTTP}}]\n",
-        at.port()
+         ports: [{{number: {}, name: http, protocol: HTTP}}, {{number: {}, name: tls}}]\n",
+        at.port(),
+        tls.port()
     );
     format!("{known}---\n{named}---\n{asked}")
 }
@@ -121,10 +124,10 @@ async fn entries_reach_backends_and_sidecars_hide_services() {
     };
     let mesh = started(options).await;
     let caller = Caller::of(&mesh);
-    let at = backend().await;
+    let (at, tls) = (backend().await, tls::backend().await);
     caller.is(9080, DETAILS, 200, "").await;
 
-    apply(&mesh, ENTRIES, &entries(at)).await;
+    apply(&mesh, ENTRIES, &entries(at, tls)).await;
     for host in ["known.example.com", "named.example.com"] {
         caller
             .is(9081, host, 200, &format!("backend of {host}"))
@@ -141,6 +144,11 @@ async fn entries_reach_backends_and_sidecars_hide_services() {
     caller
         .is(at.port(), "one.asked.localhost:9080", 404, "")
         .await;
+
+    // What is TLS is passed through, to the name that it asks for.
+    for host in ["one.asked.localhost", "two.asked.localhost"] {
+        tls::answers(host, (caller.outbound, tls.port()).into()).await;
+    }
 
     // Nothing but the registry: what it does not know gets 502, what it knows is as before.
     let closed = "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n";
