@@ -44,7 +44,9 @@ async fn answer(socket: TcpStream, acceptor: TlsAcceptor) -> Option<()> {
         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{name}",
         name.len()
     );
-    inside.read(&mut [0; 4096]).await.ok()?;
+    // Whatever is asked, if anything is.
+    let read = inside.read(&mut [0; 4096]).await.ok()?;
+    (read > 0).then_some(())?;
     inside.write_all(text.as_bytes()).await.ok()?;
     inside.shutdown().await.ok()
 }
