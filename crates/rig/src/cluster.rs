@@ -120,6 +120,7 @@ impl Rig {
             own: options.own,
             httpbin,
             authority: Authority::new()?,
+            master: master.clone(),
         });
         let (stop, mut executor) = (CancellationToken::new(), JoinSet::new());
         executor.spawn(Executor::new(setting, dns).run(stop.clone()));

@@ -14,10 +14,12 @@ use demo::{Binary, Role};
 use simulator::Simulator;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::certs::{Authority, CertError};
 use crate::command::CommandError;
+use crate::health::Check;
 use crate::image::Application;
 use crate::layout::{Layout, PROXY_USER};
 use crate::place::{Place, User};
@@ -46,6 +48,8 @@ pub(crate) struct Setting {
     /// A Python that has httpbin.
     pub(crate) httpbin: PathBuf,
     pub(crate) authority: Authority,
+    /// Where Marathon's own health checks come from.
+    pub(crate) master: Place,
 }
 
 /// A launch on its agent.
@@ -134,9 +138,13 @@ impl Container {
             self.start_application(&place, &application).await?;
         }
         self.report_all("TASK_RUNNING");
+        let checks = self.launch.checks.clone().into_iter();
+        let checks = checks.map(|check| follow(check, self.setting.clone(), place.clone()));
+        let checks = join_all(checks.collect());
         let ended = tokio::select! {
             () = until_ended(&mut self.proxy) => "its proxy",
             () = until_ended(&mut self.application) => "its application",
+            () = checks => "its health checks",
         };
         Err(Failed::Ended(ended))
     }
@@ -257,6 +265,24 @@ impl Container {
         if let Err(refused) = self.setting.simulator.set_task_state(task, state) {
             tracing::debug!(task, state, %refused, "task state not taken");
         }
+    }
+}
+
+/// Performs all health checks, for ever, also if there are none.
+async fn join_all(checks: Vec<impl Future<Output = ()> + Send + 'static>) {
+    let mut all: JoinSet<()> = checks.into_iter().collect();
+    while all.join_next().await.is_some() {}
+    std::future::pending().await
+}
+
+async fn follow(check: Check, setting: Arc<Setting>, place: Place) {
+    loop {
+        let healthy = check.ask(&setting.master, &place).await;
+        let told = setting.simulator.set_health(&check.task, Some(healthy));
+        if let Err(refused) = told {
+            tracing::debug!(task = check.task, %refused, "health not taken");
+        }
+        sleep(check.probe.interval).await;
     }
 }
 

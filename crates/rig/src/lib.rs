@@ -19,6 +19,7 @@ mod container;
 mod control;
 mod dns;
 mod executor;
+mod health;
 mod image;
 mod kube;
 pub mod layout;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use demo::{AdsMode, Bootstrap, Interception, Role};
 use simulator::{NetworkMode, TaskView};
 
+use crate::health::Check;
 use crate::image::{Application, Proxy};
 use crate::layout::{DOMAIN, MASTER};
 
@@ -28,6 +29,7 @@ pub(crate) struct Launch {
     pub(crate) docker: bool,
     /// Whether it is on its agent's own network.
     pub(crate) host: bool,
+    pub(crate) checks: Vec<Check>,
     /// What Marathon tells it of its ports there.
     pub(crate) environment: Vec<String>,
     /// Container port and host port.
@@ -71,6 +73,7 @@ impl Launch {
             tasks: ordered.iter().map(|task| task.id.clone()).collect(),
             docker: first.docker,
             host,
+            checks: tasks.iter().filter_map(Check::of).collect(),
             environment: application
                 .filter(|_| host)
                 .map_or(Vec::new(), |task| environment(task)),

@@ -47,5 +47,6 @@ pub use error::{ApiError, DeploymentId, Violation};
 pub use failover::Failover;
 pub use faults::{Effect, EventFaults, Fault};
 pub use options::{Agent, Kill, Launch, Network, Options, Readiness};
+pub use spec::probe::{Probe, ProbePort, Question};
 pub use spec::{Kind, NetworkMode};
 pub use view::{PortView, TaskView};

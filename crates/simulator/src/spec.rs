@@ -7,6 +7,7 @@ pub(crate) mod app;
 mod legacy;
 pub(crate) mod path;
 pub(crate) mod pod;
+pub(crate) mod probe;
 
 use std::collections::BTreeMap;
 
@@ -91,6 +92,8 @@ pub(crate) struct HealthCheck {
     /// Marathon runs the check itself, and forgets the results with its
     /// leader; Mesos keeps those of its own.
     pub(crate) by_marathon: bool,
+    /// `None` if it cannot be performed outside of a container.
+    pub(crate) probe: Option<probe::Probe>,
 }
 
 /// `upgradeStrategy`, shares of the wanted instances.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use crate::spec::probe::Probe;
 use crate::spec::{Kind, NetworkMode};
 use crate::state::State;
 use crate::state::instance::{Instance, Task};
@@ -49,6 +50,8 @@ pub struct TaskView {
     pub version: String,
     /// The outcome of health checks; `None` if there are none or none yet.
     pub healthy: Option<bool>,
+    /// Its health check, for whoever performs it.
+    pub probe: Option<Probe>,
     /// What readiness checks say; `None` if there are none or none yet.
     pub ready: Option<bool>,
 }
@@ -132,6 +135,7 @@ fn task(state: &State, instance: &Instance, task: &Task) -> Option<TaskView> {
         incarnation: instance.incarnation,
         version: instance.spec.version.to_string(),
         healthy: task.health.alive,
+        probe: container.health.as_ref().and_then(|h| h.probe.clone()),
         ready: task.ready,
     })
 }

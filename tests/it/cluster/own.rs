@@ -116,24 +116,32 @@ async fn pods_and_apps_run_by_image_and_command() {
     add(&rig, "pod", &sleep).await;
     let mut httpbin = app("/httpbin", Some("example/httpbin"), None, 8000);
     // On the agent that calls it, and on another bridge there.
+    eventually(&rig, "sleep has a place", async || {
+        !rig.marathon().tasks_of("/sleep").is_empty()
+    })
+    .await;
     let caller = rig.marathon().tasks_of("/sleep")[0].agent_hostname.clone();
     httpbin["constraints"] = json!([["hostname", "CLUSTER", caller]]);
     add(&rig, "app", &httpbin).await;
     let line = "cd /etc/certs && exec python3 -m http.server 7000";
-    let files = app("/files", None, Some(line), 7000);
+    let mut files = app("/files", None, Some(line), 7000);
+    files["healthChecks"] =
+        json!([{"protocol": "MESOS_TCP", "portIndex": 0, "intervalSeconds": 1}]);
     add(&rig, "app", &files).await;
-    let unknown = app(
+    let mut unknown = app(
         "/unknown",
         Some("example/unknown:1"),
         Some("/opt/unknown --serve"),
         7001,
     );
+    unknown["healthChecks"] = json!([{"protocol": "TCP", "portIndex": 0, "intervalSeconds": 1}]);
     add(&rig, "app", &unknown).await;
     // On the agent's own network, at the port that Marathon gives it.
     let listen = "exec python3 -m http.server $PORT0";
     let ports = json!([{"port": 0, "name": "http", "labels": {"istio.io/service-port": "7002"}}]);
     let host = json!({"id": "/hosted", "labels": {"istio": "hosted"}, "instances": 2, "cmd": listen,
-        "cpus": 0.1, "mem": 64, "networks": [{"mode": "host"}], "portDefinitions": ports});
+        "cpus": 0.1, "mem": 64, "networks": [{"mode": "host"}], "portDefinitions": ports,
+        "healthChecks": [{"protocol": "HTTP", "path": "/", "portIndex": 0, "intervalSeconds": 1}]});
     add(&rig, "app", &host).await;
     for file in ["gateway", "destination-rules", "reviews-v3"] {
         let line = format!("kubectl apply -f config/samples/bookinfo/networking/{file}.yaml");
@@ -161,6 +169,22 @@ async fn pods_and_apps_run_by_image_and_command() {
     shows(&rig, &list, "cert-chain.pem").await;
     let hosted = ask("hosted.marathon.slave.mesos:7002/");
     shows(&rig, &hosted, "Directory listing").await;
+    let healthy = |app: &str, expected: bool| {
+        let tasks = rig.marathon().tasks_of(app);
+        tasks.iter().all(|task| task.healthy == Some(expected))
+    };
+    eventually(&rig, "checks of the agents' ports", async || {
+        healthy("/hosted", true)
+    })
+    .await;
+    eventually(&rig, "checks inside a container", async || {
+        healthy("/files", true)
+    })
+    .await;
+    eventually(&rig, "a check of what does nothing", async || {
+        healthy("/unknown", false)
+    })
+    .await;
     shows(&rig, "dcos task exec unknown hostname", "").await;
     rig.stop().await.unwrap();
 }

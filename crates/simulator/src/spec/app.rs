@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::probe::Probe;
 use super::{
     Constraint, Container, HealthCheck, NetworkMode, Port, Shape, Upgrade, check_port, legacy,
     networks, path, read_networks, words, writable,
@@ -165,6 +166,7 @@ pub(crate) fn read(body: &Value) -> Shape {
         health: (!checks.is_empty()).then_some(HealthCheck {
             endpoint: None,
             by_marathon,
+            probe: checks.first().and_then(Probe::of_app),
         }),
     };
     let readiness = list(body, "readinessChecks").iter();

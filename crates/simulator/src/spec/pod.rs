@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::app::upgrade;
+use super::probe::Probe;
 use super::{
     Constraint, Container, HealthCheck, NetworkMode, Port, Shape, check_port, networks, path,
     read_networks, words, writable,
@@ -175,12 +176,13 @@ pub(crate) fn read(body: &Value) -> Shape {
 
 fn container(body: &Value, host: bool) -> Container {
     let check = field(body, "healthCheck");
-    let probe = check.and_then(|c| field(c, "http").or_else(|| field(c, "tcp")));
+    let asked = check.and_then(|c| field(c, "http").or_else(|| field(c, "tcp")));
     let read_port = |endpoint: &Value| Port {
         name: text(endpoint, "name").map(str::to_owned),
         container_port: (!host).then(|| port(endpoint, "containerPort").unwrap_or(0)),
         host_port: port(endpoint, "hostPort"),
     };
+    let ports: Vec<Port> = list(body, "endpoints").iter().map(read_port).collect();
     let command = field(body, "exec").and_then(|exec| field(exec, "command"));
     Container {
         name: text(body, "name").unwrap_or_default().to_owned(),
@@ -191,11 +193,12 @@ fn container(body: &Value, host: bool) -> Container {
             Some(line) => Some(line.to_owned()),
             None => words(c, "argv"),
         }),
-        ports: list(body, "endpoints").iter().map(read_port).collect(),
-        health: check.map(|_| HealthCheck {
-            endpoint: probe.and_then(|p| text(p, "endpoint")).map(str::to_owned),
+        health: check.map(|check| HealthCheck {
+            endpoint: asked.and_then(|p| text(p, "endpoint")).map(str::to_owned),
             by_marathon: false,
+            probe: Probe::of_container(check, &ports),
         }),
+        ports,
     }
 }
 
