@@ -375,6 +375,7 @@ impl Stream {
         }
         let names = sent.iter().map(|cluster| &cluster.name);
         let wanted = names.filter(|name| !endpoints.started || endpoints.wants(name));
-        self.owed.extend(wanted.map(Arc::clone));
+        let wanted = wanted.map(Arc::clone).collect();
+        ledger::add_all(&mut self.owed, wanted);
     }
 }

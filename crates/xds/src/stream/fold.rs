@@ -31,12 +31,10 @@ impl Stream {
         // Something was asked for, so something is said, even if it is that there is nothing. The
         // client cannot tell us which names it has from an earlier stream, only that it has some.
         track.answer_owed |= change.wildcard_added || !change.added.is_empty();
-        for name in change.added {
-            if !track.fresh && is_first {
-                track.ledger.put(&name, Some(Held::Unknown));
-            }
-            track.ask(name);
+        for name in change.added.iter().filter(|_| !track.fresh && is_first) {
+            track.ledger.put(name, Some(Held::Unknown));
         }
+        track.ask(change.added);
         self.subscribed(kind, change.wildcard_added, change.wildcard_dropped);
     }
 
@@ -65,15 +63,14 @@ impl Stream {
             track.look.at(Arc::clone(&name));
             // Still covered by the wildcard: the client must learn whether it exists.
             if track.wants(&name) {
-                track.ask(name);
+                track.ask([name]);
             }
         }
-        for name in change.added {
-            let resumed = is_first && trusted && track.ledger.has(&name).is_some();
-            if !resumed {
-                track.ask(name);
-            }
+        let mut asked = change.added;
+        if is_first && trusted && !track.fresh {
+            asked.retain(|name| track.ledger.has(name).is_none());
         }
+        track.ask(asked);
         self.subscribed(kind, change.wildcard_added, change.wildcard_dropped);
     }
 

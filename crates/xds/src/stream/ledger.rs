@@ -9,6 +9,7 @@
 //!   entries:     b=1         e=1    this client: old b, and an e that is gone from the base
 //! ```
 
+mod many;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,8 @@ use std::sync::Arc;
 use crate::ordered::{Pair, join};
 use crate::resource::{Resource, Version};
 use crate::snapshot::Layers;
+
+pub(crate) use many::{add_all, pays, remove_all};
 
 /// From how many entries on it pays to look for a base.
 const COMPACT_FROM: usize = 64;
@@ -157,6 +160,12 @@ impl Ledger {
         self.iter()
             .filter(|(_, named, _)| *named)
             .map(|(name, ..)| name)
+    }
+
+    /// The names that the client named, in order, with what it has under each.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = (&Arc<str>, Option<Has<'_>>)> {
+        self.iter()
+            .filter_map(|(name, named, has)| named.then_some((name, has)))
     }
 
     /// What the client has, in order of names.

@@ -56,6 +56,16 @@ impl Look {
         }
     }
 
+    /// There is a reason to look at all of these names.
+    pub(crate) fn at_all(&mut self, names: &BTreeSet<Arc<str>>) {
+        if self.names.len() + names.len() > MAX_NAMES {
+            *self = Look::all();
+        }
+        if !self.all {
+            self.names.extend(names.iter().map(Arc::clone));
+        }
+    }
+
     /// There is a reason to look at these; `None` means at all.
     pub(crate) fn at_each(&mut self, names: Option<&[Arc<str>]>) {
         match names {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ledger::Has;
+use super::ledger::{Has, pays};
 use super::track::Track;
 use crate::kind::Kind;
 use crate::ordered::{Pair, join};
@@ -66,9 +66,7 @@ impl View<'_> {
         let mut plan = Plan::default();
         let track = self.track;
         if !track.subscription.is_wildcard() {
-            for name in track.ledger.names() {
-                self.compare(&mut plan, name);
-            }
+            self.walk_named(&mut plan);
             return plan;
         }
         let wanted = self.snapshot.layers(track.kind).named();
@@ -89,6 +87,26 @@ impl View<'_> {
         plan.send.sort_by(|a, b| a.name.cmp(&b.name));
         plan.absent.sort();
         plan
+    }
+
+    /// The names that the client named, in order.
+    fn walk_named(self, plan: &mut Plan) {
+        let ledger = &self.track.ledger;
+        let layers = self.snapshot.layers(self.track.kind);
+        if !pays(ledger.named(), layers.most()) {
+            for name in ledger.names() {
+                self.compare(plan, name);
+            }
+            return;
+        }
+        for (name, pair) in join(layers.named(), ledger.wanted()) {
+            match pair {
+                Pair::Left(_) => {}
+                Pair::Both(wanted, held) => self.present(plan, wanted, held),
+                Pair::Right(Some(held)) => self.vanished(plan, name, held),
+                Pair::Right(None) => self.missing(plan, name),
+            }
+        }
     }
 
     fn compare(self, plan: &mut Plan, name: &Arc<str>) {
@@ -135,10 +153,10 @@ impl View<'_> {
 
     /// The snapshot has it.
     fn present(self, plan: &mut Plan, wanted: &Arc<Resource>, held: Option<Has<'_>>) {
-        let asked = self.is_asked(&wanted.name);
+        let asked = || self.is_asked(&wanted.name);
         if self.is_refused(wanted) {
-            self.refused(plan, wanted, held, asked);
-        } else if asked || !held.is_some_and(|held| held.is(wanted.version)) {
+            self.refused(plan, wanted, held, asked());
+        } else if !held.is_some_and(|held| held.is(wanted.version)) || asked() {
             plan.send.push(Arc::clone(wanted));
         }
     }

@@ -5,7 +5,6 @@
 //! anything, no names mean nothing (xDS protocol, "How the client specifies what resources to
 //! return"). The names themselves are in the ledger, beside what the client has under them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ledger::Ledger;
@@ -69,16 +68,16 @@ impl Subscription {
         let dropped = book
             .ledger
             .names()
-            .filter(|name| !wanted.contains(&***name));
+            .filter(|name| wanted.binary_search(&&***name).is_err());
         change.dropped = dropped.map(Arc::clone).collect();
         for name in &change.dropped {
             book.ledger.unname(name);
         }
-        for name in wanted {
-            if !book.ledger.is_named(name) {
-                change.added.push(book.ledger.name(name, book.known));
-            }
-        }
+        let added: Vec<&str> = wanted
+            .into_iter()
+            .filter(|name| !book.ledger.is_named(name))
+            .collect();
+        change.added = book.ledger.name_all(&added, book.known);
         change
     }
 
@@ -93,9 +92,7 @@ impl Subscription {
         let star = |list: &[String]| list.iter().any(|name| name == WILDCARD);
         let wildcard = (self.wildcard || legacy || star(subscribe)) && !star(unsubscribe);
         let mut change = self.set_wildcard(wildcard);
-        for name in names(subscribe) {
-            change.added.push(book.ledger.name(name, book.known));
-        }
+        change.added = book.ledger.name_all(&names(subscribe), book.known);
         for name in names(unsubscribe) {
             if book.ledger.unname(name) {
                 change.added.retain(|added| **added != *name);
@@ -115,11 +112,14 @@ impl Subscription {
     }
 }
 
-/// The names of a list, in order. The empty name stands for nothing: some clients send it to mean
+/// The names of a list, in order, each once. The empty name stands for nothing: some clients send it to mean
 /// "no names at all".
-fn names(list: &[String]) -> BTreeSet<&str> {
+fn names(list: &[String]) -> Vec<&str> {
     let names = list.iter().map(String::as_str);
-    names
+    let mut names: Vec<&str> = names
         .filter(|name| !name.is_empty() && *name != WILDCARD)
-        .collect()
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

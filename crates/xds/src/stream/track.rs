@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::flight::{Flight, Flights, Item};
-use super::ledger::{Held, Ledger};
+use super::ledger::{Held, Ledger, add_all, remove_all};
 use super::look::Look;
 use super::status::{Counters, KindStatus, Mark, Nack};
 use super::subscription::{Book, Change, Subscription};
@@ -212,11 +212,12 @@ impl Track {
         }
     }
 
-    /// The client asked for a name, so it is answered whatever we believe it has.
-    pub(crate) fn ask(&mut self, name: Arc<str>) {
-        self.rejected.remove(&name);
-        self.look.at(Arc::clone(&name));
-        self.due.insert(name);
+    /// The client asked for names, so they are answered whatever we believe it has.
+    pub(crate) fn ask(&mut self, names: impl IntoIterator<Item = Arc<str>>) {
+        let names: BTreeSet<Arc<str>> = names.into_iter().collect();
+        self.rejected.retain(|name, _| !names.contains(name));
+        self.look.at_all(&names);
+        add_all(&mut self.due, names);
     }
 
     /// Rejected content that has changed since may go out again.
@@ -276,19 +277,21 @@ impl Track {
         // After a reconnect, state of the world does not tell which names the client still has.
         let blind = self.full_set && !self.fresh && self.acked.is_none();
         let unseen = blind.then_some(Held::Unknown);
-        let mut items = Vec::with_capacity(changed.len());
+        remove_all(&mut self.due, changed);
         for resource in changed {
             let name = &resource.name;
-            self.due.remove(name);
             self.suspects.remove(name);
             // What stands in for withheld content must not make us forget that it was refused.
             if self.rejected.get(name) == Some(&resource.version) {
                 self.rejected.remove(name);
             }
-            let held = Held::Sent(Arc::clone(resource));
-            let before = self.ledger.put(name, Some(held));
-            items.push(Item::new(resource, before.or_else(|| unseen.clone())));
         }
+        let before = self.ledger.put_all(changed).into_iter();
+        let items = changed
+            .iter()
+            .zip(before)
+            .map(|(resource, before)| Item::new(resource, before.or_else(|| unseen.clone())));
+        let items = items.collect();
         for name in removed {
             self.due.remove(name);
             self.ledger.put(name, None);

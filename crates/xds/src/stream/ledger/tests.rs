@@ -36,6 +36,8 @@ fn text(has: Option<Has<'_>>) -> Option<String> {
 #[derive(Clone, Debug)]
 enum Step {
     Name(usize),
+    NameAll(Vec<bool>, Vec<Option<u8>>),
+    PutAll(Vec<Option<u8>>),
     Unname(usize),
     Put(usize, Option<u8>),
     Unknown(usize),
@@ -49,6 +51,8 @@ fn steps() -> impl Strategy<Value = Step> {
     let base = || vec(prop::option::of(0..2u8), NAMES.len());
     prop_oneof![
         4 => name().prop_map(Step::Name),
+        2 => (vec(any::<bool>(), NAMES.len()), base()).prop_map(|(n, b)| Step::NameAll(n, b)),
+        2 => base().prop_map(Step::PutAll),
         2 => name().prop_map(Step::Unname),
         6 => (name(), prop::option::of(0..2u8)).prop_map(|(n, c)| Step::Put(n, c)),
         1 => name().prop_map(Step::Unknown),
@@ -72,6 +76,26 @@ proptest! {
                 Step::Name(n) => {
                     ledger.name(NAMES[n], None);
                     plain.0.entry(NAMES[n]).or_default().0 = true;
+                }
+                Step::NameAll(which, known) => {
+                    let names = NAMES.iter().zip(which).filter_map(|(name, named)| named.then_some(*name));
+                    let names: Vec<&str> = names.collect();
+                    let keys = ledger.name_all(&names, Some(&layers(&known)));
+                    prop_assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), names.clone());
+                    for name in names {
+                        plain.0.entry(name).or_default().0 = true;
+                    }
+                }
+                Step::PutAll(content) => {
+                    let sent: Vec<_> = layers(&content).named().map(|(_, r)| Arc::clone(r)).collect();
+                    let had = ledger.put_all(&sent);
+                    prop_assert_eq!(had.len(), sent.len());
+                    let names = NAMES.iter().filter(|name| sent.iter().any(|r| *r.name == ***name));
+                    for ((name, resource), had) in names.zip(&sent).zip(had) {
+                        let entry = plain.0.entry(name).or_default();
+                        prop_assert_eq!(&text(had.as_ref().map(Held::look)), &entry.1);
+                        entry.1 = Some(resource.version.to_string());
+                    }
                 }
                 Step::Unname(n) => {
                     if ledger.unname(NAMES[n]) {
