@@ -51,7 +51,7 @@ impl Filter {
 fn rows(world: &World, filter: &Filter) -> Vec<RegistryRow> {
     let mut standings_by_host: BTreeMap<&Hostname, Vec<&Standing>> = BTreeMap::new();
     for standing in world.standings.values().flat_map(|list| list.iter()) {
-        for host in &standing.hosts {
+        for host in standing.hosts.iter() {
             standings_by_host.entry(host).or_default().push(standing);
         }
     }

@@ -99,3 +99,15 @@ where
 {
     Ok(<Option<T> as serde::Deserialize>::deserialize(d)?.unwrap_or_default())
 }
+
+/// The same for a list, which takes no more memory than its entries: there are tens of thousands, of
+/// one or two entries each, and a list that grows makes room for four.
+fn list<'de, D, T>(d: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    let mut list: Vec<T> = nullable(d)?;
+    list.shrink_to_fit();
+    Ok(list)
+}

@@ -329,7 +329,7 @@ pub(crate) fn sidecar(name: &str, ports: &[(u16, u16, &str)]) -> Proxy {
         attachment: Attachment::Bridge(BridgeKind::Mesos),
         address: Some(ip("172.17.0.9")),
         locality: Locality::default(),
-        hosts: vec![host(name)],
+        hosts: [host(name)].into(),
         ports,
     };
     Proxy {

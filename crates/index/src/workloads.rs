@@ -8,6 +8,7 @@
 
 pub(crate) mod account;
 mod app;
+mod claimants;
 mod facts;
 mod groups;
 mod health;
@@ -28,6 +29,7 @@ use model::{ChangeSet, Diagnostic, Hostname, Instance, InstanceId, Mesh, World};
 
 pub(crate) use facts::{Candidate, Facts, Running, Who};
 
+use self::claimants::{Claimants, link, unlink};
 use self::groups::Groups;
 use self::owner::Owner;
 use crate::entries::Entries;
@@ -40,8 +42,8 @@ use crate::services;
 pub(crate) struct Workloads {
     lists: Lists<Workload>,
     facts_by_workload: BTreeMap<Who, Facts>,
-    workloads_by_host: BTreeMap<Hostname, BTreeSet<Who>>,
-    workloads_by_instance: BTreeMap<InstanceId, BTreeSet<Who>>,
+    workloads_by_host: BTreeMap<Hostname, Claimants>,
+    workloads_by_instance: BTreeMap<InstanceId, Claimants>,
     /// Who had a service first keeps it for as long as it claims it.
     owner_by_host: BTreeMap<Hostname, Owner>,
     groups: Groups,
@@ -175,7 +177,8 @@ impl Workloads {
     }
 
     fn claimants<'a>(&'a self, host: &Hostname) -> impl Iterator<Item = (&'a Who, &'a Facts)> {
-        let workloads = self.workloads_by_host.get(host).into_iter().flatten();
+        let workloads = self.workloads_by_host.get(host).into_iter();
+        let workloads = workloads.flat_map(Claimants::iter);
         workloads.filter_map(|who| self.facts_by_workload.get_key_value(who))
     }
 
@@ -214,29 +217,4 @@ fn put_instance(
 
 fn ids(facts: &Facts) -> impl Iterator<Item = &InstanceId> {
     facts.instances.iter().map(|running| &running.instance.id)
-}
-
-fn link<'a, K: Ord + Clone + 'a>(
-    map: &mut BTreeMap<K, BTreeSet<Who>>,
-    keys: impl Iterator<Item = &'a K>,
-    who: &Who,
-) {
-    for key in keys {
-        map.entry(key.clone()).or_default().insert(who.clone());
-    }
-}
-
-fn unlink<'a, K: Ord + 'a>(
-    map: &mut BTreeMap<K, BTreeSet<Who>>,
-    keys: impl Iterator<Item = &'a K>,
-    who: &Who,
-) {
-    for key in keys {
-        if let Some(workloads) = map.get_mut(key) {
-            workloads.remove(who);
-            if workloads.is_empty() {
-                map.remove(key);
-            }
-        }
-    }
 }

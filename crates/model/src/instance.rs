@@ -26,7 +26,7 @@ pub struct Instance {
     pub address: Option<IpAddr>,
     pub locality: Locality,
     /// The services it belongs to.
-    pub hosts: Vec<Hostname>,
+    pub hosts: Arc<[Hostname]>,
     /// Sorted by target.
     pub ports: Vec<InstancePort>,
 }
@@ -47,6 +47,12 @@ pub struct InstancePort {
 impl InstanceId {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<Arc<str>> for InstanceId {
+    fn from(text: Arc<str>) -> InstanceId {
+        InstanceId(text)
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Standing {
     /// The workload's absolute path.
     pub workload: Arc<str>,
     /// The services of the version that it runs.
-    pub hosts: Vec<Hostname>,
+    pub hosts: Arc<[Hostname]>,
     /// In the source's own words, such as `TASK_STAGING`.
     pub state: Arc<str>,
     /// What the agent advertises.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::nullable;
+use super::{list, nullable};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -14,27 +14,27 @@ pub struct App {
     pub id: String,
     #[serde(deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub networks: Vec<Network>,
     pub container: Option<Container>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub port_definitions: Vec<PortDefinition>,
     /// Networking of apps with an address of their own, before 1.5.
     pub ip_address: Option<OwnAddress>,
     /// The version of this document.
     pub version: Option<Timestamp>,
     pub version_info: Option<VersionInfo>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub tasks: Vec<Task>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub health_checks: Vec<serde_json::Value>,
     /// The deployments in flight that concern the app.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub deployments: Vec<serde_json::Value>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub readiness_checks: Vec<ReadinessCheck>,
     /// Present during deployments only, for tasks whose readiness is being checked.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub readiness_check_results: Vec<ReadinessCheckResult>,
 }
 
@@ -49,7 +49,7 @@ pub struct OwnAddress {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Discovery {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub ports: Vec<DiscoveryPort>,
 }
 
@@ -102,7 +102,7 @@ pub struct Network {
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     pub r#type: Option<String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub port_mappings: Vec<PortMapping>,
     pub docker: Option<Docker>,
 }
@@ -112,7 +112,7 @@ pub struct Container {
 #[serde(rename_all = "camelCase", default)]
 pub struct Docker {
     pub network: Option<String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub port_mappings: Vec<PortMapping>,
 }
 
@@ -128,7 +128,7 @@ pub struct PortMapping {
     pub name: Option<String>,
     #[serde(deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub network_names: Vec<String>,
 }
 
@@ -153,13 +153,13 @@ pub struct Task {
     #[serde(deserialize_with = "nullable")]
     pub state: String,
     /// Host ports in mapping order, mappings without a host port left out. Empty for inactive tasks.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub ports: Vec<u16>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub ip_addresses: Vec<IpAddress>,
     pub started_at: Option<Timestamp>,
     pub version: Option<Timestamp>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub health_check_results: Vec<HealthCheckResult>,
     pub region: Option<String>,
     pub zone: Option<String>,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Network, nullable};
+use super::{Network, list, nullable};
 
 /// The specification of a pod.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -17,9 +17,9 @@ pub struct Pod {
     pub version: Option<String>,
     #[serde(deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub containers: Vec<ContainerSpec>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub networks: Vec<Network>,
 }
 
@@ -27,7 +27,7 @@ pub struct Pod {
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerSpec {
     pub name: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub endpoints: Vec<EndpointSpec>,
     /// Its kind and times; what matters most is whether there is one.
     pub health_check: Option<serde_json::Value>,
@@ -40,11 +40,11 @@ pub struct EndpointSpec {
     pub container_port: Option<u16>,
     pub host_port: Option<u16>,
     /// `["tcp"]`, `["udp"]`, and application protocols such as `["http"]`.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub protocol: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub network_names: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ pub struct PodStatus {
     pub id: String,
     /// The latest version, whatever the instances run.
     pub spec: Pod,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub instances: Vec<PodInstance>,
 }
 
@@ -71,9 +71,9 @@ pub struct PodInstance {
     pub agent_hostname: Option<String>,
     pub agent_region: Option<String>,
     pub agent_zone: Option<String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub networks: Vec<NetworkStatus>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub containers: Vec<ContainerStatus>,
     /// `/v2/pods/<id>::versions/<version>`: the version that this instance runs.
     pub spec_reference: Option<String>,
@@ -87,7 +87,7 @@ pub struct PodInstance {
 #[serde(default)]
 pub struct NetworkStatus {
     pub name: Option<String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub addresses: Vec<String>,
 }
 
@@ -98,11 +98,11 @@ pub struct ContainerStatus {
     #[serde(deserialize_with = "nullable")]
     pub status: String,
     pub status_since: Option<Timestamp>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub conditions: Vec<Condition>,
     pub container_id: Option<String>,
     /// Joined to the specification by name only; the order differs.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub endpoints: Vec<EndpointStatus>,
     /// What counts where no check has a result; not Marathon's, filled in by whoever read this.
     /// Absent counts as healthy.

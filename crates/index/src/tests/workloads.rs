@@ -31,7 +31,7 @@ fn a_bridge_pod_is_reached_by_two_addresses() {
     assert_eq!(instance.address, "172.31.254.1".parse::<IpAddr>().ok());
     assert_eq!(instance.agent, "10.0.0.1".parse::<IpAddr>().ok());
     assert_eq!(instance.ports[0].target, 9080);
-    assert_eq!(instance.hosts, [host("reviews.marathon.slave.mesos")]);
+    assert_eq!(*instance.hosts, [host("reviews.marathon.slave.mesos")]);
     assert_eq!(codes(&world), [""; 0]);
 }
 

@@ -149,24 +149,34 @@ impl Gathering {
         self.since = since;
     }
 
-    pub(super) fn add(&mut self, sighting: Sighting<'_>, revision: &Revision, report: &mut Report) {
+    pub(super) fn add(
+        &mut self,
+        mut sighting: Sighting<'_>,
+        revision: &Revision,
+        report: &mut Report,
+    ) {
         let Some(hosts) = &revision.names.hosts else {
             return;
         };
         let addresses = sighting.addresses.clone();
         let (mode, choice) = (revision.mode, &revision.choice);
         let place = Place::new(mode, sighting.agent, addresses, choice, self.family);
+        let told: Arc<str> = sighting.id.into();
         self.standings.push(Standing {
-            id: sighting.id.into(),
+            id: told.clone(),
             workload: self.workload.clone(),
-            hosts: hosts.clone(),
-            state: sighting.state.into(),
-            agent: sighting.host.into(),
+            hosts: self.hosts(hosts),
+            state: self.text(sighting.state, |standing| &standing.state),
+            agent: self.text(sighting.host, |standing| &standing.agent),
             ports: standings(&sighting, &place, revision),
         });
         warn_of_choice(&sighting, revision, report);
         warn_of_agent_name(&sighting, &place, revision, report);
-        let id = InstanceId::from(crate::instance_id(sighting.id));
+        let id = match crate::instance_id(sighting.id) {
+            id if id == sighting.id => InstanceId::from(told),
+            id => InstanceId::from(id),
+        };
+        sighting.locality = self.locality(sighting.locality);
         let endpoints = candidates(&id, &sighting, &place, revision);
         self.instances.push(Running {
             endpoints,
@@ -181,7 +191,7 @@ impl Gathering {
                 attachment: place.mode.attachment(),
                 address: place.address(),
                 locality: sighting.locality.clone(),
-                hosts: hosts.clone(),
+                hosts: self.hosts(hosts),
                 ports: ports(&sighting, &place, revision),
             }),
         });
@@ -205,11 +215,31 @@ impl Gathering {
         self.standings.push(Standing {
             id: id.into(),
             workload: self.workload.clone(),
-            hosts: hosts.clone(),
-            state: state.into(),
-            agent: agent.into(),
+            hosts: self.hosts(hosts),
+            state: self.text(state, |standing| &standing.state),
+            agent: self.text(agent, |standing| &standing.agent),
             ports: ports.collect(),
         });
+    }
+
+    /// A text of a standing. Instances of one workload are much alike, so what the last one has is
+    /// shared with it; likewise below.
+    fn text(&self, text: &str, of: impl Fn(&Standing) -> &Arc<str>) -> Arc<str> {
+        let last = self.standings.last().map(of);
+        let same = last.filter(|last| ***last == *text).cloned();
+        same.unwrap_or_else(|| text.into())
+    }
+
+    fn hosts(&self, hosts: &[Hostname]) -> Arc<[Hostname]> {
+        let last = self.standings.last().map(|standing| &standing.hosts);
+        let same = last.filter(|last| ***last == *hosts).cloned();
+        same.unwrap_or_else(|| hosts.into())
+    }
+
+    fn locality(&self, locality: Locality) -> Locality {
+        let last = self.instances.last().map(|r| &r.instance.locality);
+        let same = last.filter(|last| **last == locality).cloned();
+        same.unwrap_or(locality)
     }
 
     pub(super) fn finish(mut self, report: Report) -> Facts {
@@ -221,6 +251,7 @@ impl Gathering {
         self.instances
             .dedup_by(|a, b| a.instance.id == b.instance.id);
         self.instances.reverse();
+        self.instances.shrink_to_fit();
         Facts {
             // A workload that is in no service has no facts.
             since: self.since.filter(|_| !self.claims.is_empty()),
@@ -276,6 +307,7 @@ fn ports(sighting: &Sighting<'_>, place: &Place, revision: &Revision) -> Vec<Ins
         })
         .collect();
     ports.sort_by_key(|port| (port.target, port.service_port));
+    ports.shrink_to_fit();
     ports
 }
 
@@ -285,7 +317,7 @@ fn candidates(
     place: &Place,
     revision: &Revision,
 ) -> Vec<Candidate> {
-    with_slots(sighting, revision)
+    let mut candidates: Vec<Candidate> = with_slots(sighting, revision)
         .filter_map(|(declared, slot)| {
             Some(Candidate {
                 service_port: declared.port.number,
@@ -299,7 +331,9 @@ fn candidates(
                 },
             })
         })
-        .collect()
+        .collect();
+    candidates.shrink_to_fit();
+    candidates
 }
 
 /// Why each declared port is or is not an endpoint.
