@@ -8,6 +8,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A control plane for Envoy on Apache Mesos and Marathon.
 #[derive(Parser)]
 #[command(name = "pilothouse", version)]
