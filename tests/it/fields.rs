@@ -35,6 +35,13 @@ fn read() -> BTreeMap<&'static str, BTreeSet<String>> {
             "RequestAuthentication",
             trace::fields::<istio::RequestAuthentication>(),
         ),
+        ("RbacConfig", trace::fields::<istio::RbacConfig>()),
+        ("ClusterRbacConfig", trace::fields::<istio::RbacConfig>()),
+        ("ServiceRole", trace::fields::<istio::ServiceRole>()),
+        (
+            "ServiceRoleBinding",
+            trace::fields::<istio::ServiceRoleBinding>(),
+        ),
         ("Telemetry", trace::fields::<istio::telemetry::Telemetry>()),
         ("Policy", trace::fields::<istio::Policy>()),
         ("MeshPolicy", trace::fields::<istio::Policy>()),

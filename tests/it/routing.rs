@@ -33,6 +33,12 @@ async fn every_row_of_origins_holds() {
     hold("origins", 20).await;
 }
 
+/// A later object for the gateway would put roles out of force.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_row_of_roles_holds() {
+    hold("roles", 20).await;
+}
+
 async fn hold(folder: &str, least: usize) {
     // Names under localhost lead here, whoever resolves them.
     let local = TcpListener::bind("127.0.0.1:0").await.unwrap();

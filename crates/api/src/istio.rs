@@ -16,6 +16,7 @@ mod kind;
 pub mod mesh_config;
 mod object;
 mod proxy_config;
+mod rbac;
 mod request_authentication;
 mod scalar;
 mod server_tls;
@@ -45,6 +46,10 @@ pub use kind::Kind;
 pub use mesh_config::MeshConfig;
 pub use object::{Envelope, EnvelopeError, Location, Object, ObjectKey, Problem};
 pub use proxy_config::{ProxyConfig, ProxyImage};
+pub use rbac::{
+    AccessConstraint, AccessRule, RbacConfig, RbacTarget, RoleRef, RoleSubject, ServiceRole,
+    ServiceRoleBinding,
+};
 pub use request_authentication::{ClaimToHeader, JwtHeader, JwtRule, RequestAuthentication};
 pub use server_tls::{ServerTls, TlsCertificate, TlsMode};
 pub use service_entry::{EntryPort, ServiceEntry, WorkloadEntry, WorkloadSelector};

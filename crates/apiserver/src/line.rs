@@ -12,9 +12,9 @@ const CONFLICTS: [&str; 10] = [
 ];
 
 /// What an object refers to is not there: a host, a subset, a gateway, an instance with its labels.
-const MISSING: [&str; 10] = [
-    "PH0334", "PH0335", "PH0336", "PH0337", "PH0364", "PH0365", "PH0390", "PH0611", "PH0710",
-    "PH0725",
+const MISSING: [&str; 11] = [
+    "PH0334", "PH0335", "PH0336", "PH0337", "PH0364", "PH0365", "PH0390", "PH0611", "PH0625",
+    "PH0710", "PH0725",
 ];
 
 /// The whole object has no effect: a kind that is not in force or is off, a name without meaning.

@@ -58,11 +58,19 @@ impl Guards {
     ) -> Guards {
         let (namespace, labels) = (&*proxy.namespace, &proxy.labels);
         let policies = policies.iter();
-        let policies = policies.filter(|policy| policy.selects(root, namespace, labels));
+        let mut policies: Vec<&Arc<Authorization>> = policies
+            .filter(|policy| policy.is_for(root, proxy))
+            .collect();
+        // As in Istio 1.4: where a later object is for a workload, the first kinds are not. One that
+        // only counts must not open what they close.
+        let decides = |policy: &&Arc<Authorization>| policy.reach.is_none() && !policy.dry_run;
+        if policies.iter().any(decides) {
+            policies.retain(|policy| policy.reach.is_none());
+        }
         let tokens = tokens.iter();
         let tokens = tokens.filter(|policy| policy.selects(root, namespace, labels));
         Guards {
-            policies: policies.cloned().collect(),
+            policies: policies.iter().map(|p| p.narrowed(proxy)).collect(),
             tokens: tokens.cloned().collect(),
         }
     }
@@ -80,11 +88,8 @@ impl Guards {
             };
             Some(filter::http_filter(filter::HTTP_RBAC, &config))
         };
-        let tokens = match self.tokens.is_empty() {
-            true => origins.map(origin::filter),
-            false => token::filter(&self.tokens),
-        };
-        let tokens = tokens.into_iter();
+        let tokens = token::filter(&self.tokens);
+        let tokens = tokens.or_else(|| origins.map(origin::filter)).into_iter();
         tokens
             .chain(ACTIONS.into_iter().filter_map(build))
             .collect()
@@ -181,10 +186,9 @@ fn not_http(policy: &Authorization, port: u16) -> Diagnostic {
         remedy: "name the ports in the rule, or declare the port as HTTP".to_owned(),
     };
     let object = Some(policy.object.clone());
-    finding::warning(
-        code::RULE_OF_REQUESTS,
-        object,
-        "spec.rules".to_owned(),
-        text,
-    )
+    let field = match policy.reach {
+        None => "spec.rules",
+        Some(_) => "spec.roleRef",
+    };
+    finding::warning(code::RULE_OF_REQUESTS, object, field.to_owned(), text)
 }

@@ -212,6 +212,10 @@ pub const BAD_AUTHORIZATION: &str = "PH0621";
 pub const IDLE_AUTHORIZATION: &str = "PH0622";
 /// An action of authorization that a plain Envoy cannot take.
 pub const AUTHORIZATION_ACTION: &str = "PH0623";
+/// An object of Istio's first authorization has no effect.
+pub const IDLE_ROLE: &str = "PH0624";
+/// A config of roles names a service that is not there.
+pub const ROLE_SERVICE: &str = "PH0625";
 /// What an object says of tokens cannot be understood.
 pub const BAD_TOKENS: &str = "PH0631";
 /// The keys of an issuer are where no proxy can ask for them.

@@ -12,6 +12,7 @@ mod nameless;
 mod names;
 mod policies;
 mod references;
+mod roles;
 mod routes;
 mod rules;
 mod sidecars;
@@ -45,6 +46,7 @@ pub(crate) struct Findings {
     of_unseen: Vec<Diagnostic>,
     of_policies: Vec<Diagnostic>,
     of_keys: Vec<Diagnostic>,
+    of_roles: Vec<Diagnostic>,
 }
 
 /// What there is to refer to.
@@ -91,6 +93,7 @@ impl Findings {
             &self.of_unseen,
             &self.of_policies,
             &self.of_keys,
+            &self.of_roles,
         ];
         let routes = self.of_routes.all().chain(self.of_rules.all());
         let wholes = wholes.into_iter().flatten();
@@ -134,6 +137,10 @@ impl Findings {
         if given || !step.changes.services.is_empty() {
             let found = keys::of_issuers(ruling, world);
             changed |= replace(&mut self.of_keys, found);
+        }
+        if touched.roles || !step.changes.services.is_empty() {
+            let found = roles::of_configs(ruling, world);
+            changed |= replace(&mut self.of_roles, found);
         }
         changed
     }

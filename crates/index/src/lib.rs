@@ -20,6 +20,7 @@ mod lists;
 mod mesh;
 mod naming;
 mod report;
+mod roles;
 mod ruling;
 mod services;
 mod shadow;

@@ -20,6 +20,7 @@ use model::{
 use crate::config::{Item, reference};
 use crate::delegation::Delegations;
 use crate::entries::{Entries, Entry, Workload};
+use crate::roles::{Roles, Settled};
 
 use merged::Merging;
 pub(crate) use ordered::{Ordered, Place, Placed, Standing, Turned};
@@ -44,6 +45,7 @@ pub(crate) struct Ruling {
     envoy_filters: Ordered<EnvoyFilter>,
     service_entries: Ordered<Entry>,
     workload_entries: Ordered<Workload>,
+    pub(crate) roles: Roles,
     shadowed: Vec<Diagnostic>,
 }
 
@@ -70,6 +72,7 @@ pub(crate) struct Touched {
     pub(crate) authentication: bool,
     pub(crate) tokens: bool,
     pub(crate) sidecars: bool,
+    pub(crate) roles: bool,
     /// Hosts whose services can be others.
     pub(crate) hosts: BTreeSet<Hostname>,
     /// Whether what merging found is another.
@@ -110,7 +113,9 @@ impl Ruling {
         touched.destination_rules = put(&mut world.destination_rules, rules, changes);
         let policies = &mut self.authentication;
         touched.authentication = !put(&mut world.authentication, policies, changes).is_empty();
-        put(&mut world.authorizations, &mut self.authorizations, changes);
+        let settled = self.settle_authorizations(world, changes);
+        touched.findings |= settled.findings;
+        touched.roles = settled.configs;
         let tokens = &mut self.request_authentications;
         touched.tokens = !put(&mut world.request_authentications, tokens, changes).is_empty();
         touched.sidecars = !put(&mut world.sidecars, &mut self.sidecars, changes).is_empty();
@@ -120,7 +125,7 @@ impl Ruling {
     /// What was found when objects were merged.
     pub(crate) fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
         let own = self.delegations.findings().chain(self.merging.findings());
-        own.chain(&self.shadowed)
+        own.chain(&self.shadowed).chain(self.roles.findings())
     }
 
     fn set(&mut self, turn: Turn) {
@@ -137,6 +142,15 @@ impl Ruling {
             Kind::AuthorizationPolicy => {
                 let policy = pick(now, Item::authorization);
                 self.authorizations.set(&object, policy);
+            }
+            Kind::RbacConfig | Kind::ClusterRbacConfig => {
+                let config = pick(now, Item::enabling);
+                self.roles.configs.set(&object, config);
+            }
+            Kind::ServiceRole => self.roles.roles.set(&object, pick(now, Item::role)),
+            Kind::ServiceRoleBinding => {
+                let binding = pick(now, Item::binding);
+                self.roles.bindings.set(&object, binding);
             }
             Kind::RequestAuthentication => {
                 let tokens = pick(now, Item::request_authentication);
@@ -157,14 +171,8 @@ impl Ruling {
                 self.workload_entries.set(&object, entry);
             }
             // Kinds that become nothing.
-            Kind::WorkloadGroup
-            | Kind::ProxyConfig
-            | Kind::WasmPlugin
-            | Kind::TrafficExtension
-            | Kind::RbacConfig
-            | Kind::ClusterRbacConfig
-            | Kind::ServiceRole
-            | Kind::ServiceRoleBinding => {}
+            Kind::WorkloadGroup | Kind::ProxyConfig | Kind::WasmPlugin | Kind::TrafficExtension => {
+            }
         }
     }
 
@@ -180,6 +188,20 @@ impl Ruling {
         let service = pick(now, Item::virtual_service).or(holder);
         self.virtual_services.set(object, service);
         self.delegations.set(object, root, delegate);
+    }
+
+    /// Istio's first kinds stand behind the others.
+    fn settle_authorizations(&mut self, world: &mut World, changes: &mut ChangeSet) -> Settled {
+        let settled = self.roles.settle();
+        if !settled.authorizations && self.roles.authorizations.is_empty() {
+            put(&mut world.authorizations, &mut self.authorizations, changes);
+        } else if settled.authorizations || !self.authorizations.turned().is_empty() {
+            self.authorizations.turned();
+            let later = self.authorizations.iter().map(|placed| &placed.value);
+            let all = later.chain(&self.roles.authorizations).cloned();
+            replace(&mut world.authorizations, all.collect(), changes);
+        }
+        settled
     }
 
     fn settle_entries(&mut self) -> BTreeSet<Hostname> {

@@ -14,6 +14,7 @@ mod namespaces;
 mod oracle;
 mod policies;
 mod publish;
+mod roles;
 mod routes;
 mod rows;
 mod servers;

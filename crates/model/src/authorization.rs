@@ -1,8 +1,12 @@
 //! Authorization: who may do what with a workload, once connected to it.
 
+pub mod services;
+
 use std::sync::Arc;
 
-use crate::{Cidr, Labels, ObjectRef};
+use services::{OfWorkload, Reach};
+
+use crate::{Cidr, Labels, ObjectRef, Proxy};
 
 /// One object that lets callers in, or keeps them out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,6 +19,8 @@ pub struct Authorization {
     pub dry_run: bool,
     /// The object holds where one of them does; without any it never does.
     pub rules: Vec<Rule>,
+    /// Of Istio's first kinds, which are for services, in place of the selector.
+    pub reach: Option<Reach>,
 }
 
 /// Of all objects for a workload, those that deny are asked first. Once one allows, what none of
@@ -33,6 +39,8 @@ pub struct Rule {
     pub from: Vec<Vec<Clause>>,
     pub to: Vec<Vec<Clause>>,
     pub when: Vec<Clause>,
+    /// All of it must be so of the workload.
+    pub workload: Vec<OfWorkload>,
 }
 
 /// Holds where one of `any` does, unless it is empty, and none of `none`.
@@ -117,9 +125,31 @@ pub enum Wildcard {
 // === impl Authorization ===
 
 impl Authorization {
-    /// Whether it is for a workload of this namespace with these labels.
-    pub fn selects(&self, root: &str, namespace: &str, labels: &Labels) -> bool {
-        self.object.reaches(namespace, root) && self.selector.selects(labels)
+    /// Whether it is for the workload of a proxy.
+    pub fn is_for(&self, root: &str, proxy: &Proxy) -> bool {
+        match &self.reach {
+            Some(reach) => reach.is_for(proxy),
+            None => {
+                self.object.reaches(&proxy.namespace, root) && self.selector.selects(&proxy.labels)
+            }
+        }
+    }
+
+    /// With the rules alone that are for the workload; itself, if all are.
+    pub fn narrowed(self: &Arc<Authorization>, proxy: &Proxy) -> Arc<Authorization> {
+        let holds = |rule: &Rule| {
+            let instance = proxy.instance.as_deref();
+            let mut asked = rule.workload.iter();
+            asked.all(|asked| instance.is_some_and(|instance| asked.holds(instance)))
+        };
+        if self.rules.iter().all(holds) {
+            return self.clone();
+        }
+        let rules = self.rules.iter().filter(|rule| holds(rule));
+        Arc::new(Authorization {
+            rules: rules.cloned().collect(),
+            ..Authorization::clone(self)
+        })
     }
 }
 
@@ -187,6 +217,15 @@ impl Wildcard {
             (_, Some(prefix), _) => Wildcard::Prefix(prefix.into()),
             (_, _, Some(suffix)) => Wildcard::Suffix(suffix.into()),
             _ => Wildcard::Exact(text.into()),
+        }
+    }
+
+    pub fn matches(&self, text: &str) -> bool {
+        match self {
+            Wildcard::Present => true,
+            Wildcard::Exact(wanted) => **wanted == *text,
+            Wildcard::Prefix(start) => text.starts_with(&**start),
+            Wildcard::Suffix(end) => text.ends_with(&**end),
         }
     }
 }

@@ -4,13 +4,20 @@
 //! the other half keeps out.
 
 mod condition;
+mod enabling;
 mod lists;
 mod operation;
+mod role;
 mod source;
+mod subject;
 
 use api::istio;
 use model::authorization::{Action, Clause, Rule};
 use model::{Authorization, Labels};
+
+pub(super) use enabling::convert as enabling;
+pub(super) use role::convert as role;
+pub(super) use subject::convert as binding;
 
 use self::lists::Reader;
 use super::object::Context;
@@ -56,6 +63,7 @@ pub(super) fn convert(
             .get(DRY_RUN)
             .is_some_and(|value| value == "true"),
         rules,
+        reach: None,
     })
 }
 

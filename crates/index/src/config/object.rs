@@ -19,6 +19,7 @@ use crate::codes;
 use crate::delegation::Root;
 use crate::entries::{Entry, Workload};
 use crate::report::Report;
+use crate::roles::{Binding, Enabling, Role};
 
 /// A value that an object became.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,9 @@ pub(crate) enum Item {
     Authentication(Arc<Authentication>),
     Authorization(Arc<Authorization>),
     RequestAuthentication(Arc<RequestAuthentication>),
+    Enabling(Arc<Enabling>),
+    Role(Arc<Role>),
+    Binding(Arc<Binding>),
     Telemetry(Arc<Telemetry>),
     EnvoyFilter(Arc<EnvoyFilter>),
     ServiceEntry(Arc<Entry>),
@@ -62,6 +66,9 @@ variants! {
     authentication: Authentication(Authentication),
     authorization: Authorization(Authorization),
     request_authentication: RequestAuthentication(RequestAuthentication),
+    enabling: Enabling(Enabling),
+    role: Role(Role),
+    binding: Binding(Binding),
     telemetry: Telemetry(Telemetry),
     envoy_filter: EnvoyFilter(EnvoyFilter),
     service_entry: ServiceEntry(Entry),
@@ -176,15 +183,20 @@ fn convert(context: &Context<'_>, report: &mut Report) -> Option<Item> {
             let sidecar = sidecar::convert(spec, context, report)?;
             Some(Item::Sidecar(Arc::new(sidecar)))
         }
-        kind => {
-            report.warn(
-                codes::KIND_NOT_IN_FORCE,
-                "",
-                format!("{kind}, of Istio's first authorization, is recognised and not in force"),
-                "the object has no effect: it keeps no one out",
-                "write an AuthorizationPolicy, which says who may do what in one object",
-            );
-            None
+        Kind::RbacConfig | Kind::ClusterRbacConfig => {
+            let spec = spec(context.object, report)?;
+            let config = authorization::enabling(spec, context, report)?;
+            Some(Item::Enabling(Arc::new(config)))
+        }
+        Kind::ServiceRole => {
+            let spec = spec(context.object, report)?;
+            let role = authorization::role(&spec, context, report);
+            Some(Item::Role(Arc::new(role)))
+        }
+        Kind::ServiceRoleBinding => {
+            let spec = spec(context.object, report)?;
+            let binding = authorization::binding(&spec, context, report);
+            Some(Item::Binding(Arc::new(binding)))
         }
     }
 }

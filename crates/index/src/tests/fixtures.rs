@@ -206,6 +206,9 @@ pub(super) fn task(name: &str, n: u32, ports: Value) -> Value {
 pub(super) fn object(kind: &str, name: &str, spec: Value) -> Object {
     let group = match kind {
         "MeshPolicy" | "Policy" => "authentication.istio.io/v1alpha1",
+        "RbacConfig" | "ClusterRbacConfig" | "ServiceRole" | "ServiceRoleBinding" => {
+            "rbac.istio.io/v1alpha1"
+        }
         _ => "networking.istio.io/v1alpha3",
     };
     let document =

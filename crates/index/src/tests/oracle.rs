@@ -93,6 +93,21 @@ fn referring(which: usize, variant: usize, host: &str) -> Object {
             "side",
             json!({"workloadSelector": {"labels": {"version": pick(["v1", "v2", "v3", "v1"])}}, "egress": [{"hosts": ["./*"]}]}),
         ),
+        14 => object(
+            "RbacConfig",
+            "default",
+            json!({"mode": pick(["ON", "OFF", "ON", "ON_WITH_EXCLUSION"]), "exclusion": {"services": [host]}}),
+        ),
+        15 => object(
+            "ServiceRole",
+            "reader",
+            json!({"rules": [{"services": [host], "methods": ["GET"]}]}),
+        ),
+        16 => object(
+            "ServiceRoleBinding",
+            "readers",
+            json!({"subjects": [{"user": pick(["*", "a", "b", "a"])}], "roleRef": {"kind": "ServiceRole", "name": pick(["reader", "reader", "none", "reader"])}}),
+        ),
         11 => object(
             "ServiceEntry",
             "entry",
@@ -116,7 +131,7 @@ fn referring(which: usize, variant: usize, host: &str) -> Object {
 }
 
 /// How many objects there are.
-const OBJECTS: usize = 14;
+const OBJECTS: usize = 17;
 
 /// The variant of every object that is refused.
 const BAD: u8 = 4;
@@ -143,7 +158,7 @@ fn object_of(which: usize, variant: u8) -> Object {
         _ => referring(which, usize::from(variant), host),
     };
     if variant == BAD {
-        object.spec = json!({"hosts": 7, "host": 7, "servers": 7, "targets": 7, "egress": 7});
+        object.spec = json!({"hosts": 7, "host": 7, "servers": 7, "targets": 7, "egress": 7, "mode": "7", "rules": 7, "subjects": 7});
     }
     object.created = format!(
         "2024-01-0{}T00:00:00Z",
@@ -312,6 +327,12 @@ fn difference(old: &World, new: &World) -> ChangeSet {
     listed(
         &old.authentication,
         &new.authentication,
+        |v| v.object.clone(),
+        &mut config,
+    );
+    listed(
+        &old.authorizations,
+        &new.authorizations,
         |v| v.object.clone(),
         &mut config,
     );

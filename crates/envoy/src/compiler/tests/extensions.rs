@@ -1,5 +1,6 @@
 //! Random AuthorizationPolicy, Telemetry and EnvoyFilter.
 
+use model::authorization::services::{Named, OfWorkload, Part, Reach};
 use model::authorization::{Action, Clause, Rule, Test, Wildcard};
 use model::envoy_filter::{ClusterMatch, Context, ListenerMatch, Operation, Patch, Target};
 use model::telemetry::{Mode, Telemetry};
@@ -23,21 +24,49 @@ pub(super) fn authorizations() -> impl Strategy<Value = Event> {
         action,
         any::<bool>(),
         prop::collection::vec(rule(), 0..3),
+        reach(),
     );
     let value = prop::option::weighted(0.8, value);
     (name, value).prop_map(|(name, value)| {
-        let value = value.map(|(namespace, label, action, dry_run, rules)| Authorization {
-            object: ObjectRef {
-                namespace: namespace.into(),
-                ..object("AuthorizationPolicy", name)
+        let value = value.map(
+            |(namespace, label, action, dry_run, rules, reach)| Authorization {
+                object: ObjectRef {
+                    namespace: namespace.into(),
+                    ..object("AuthorizationPolicy", name)
+                },
+                selector: selector(label),
+                action,
+                dry_run,
+                rules,
+                reach,
             },
-            selector: selector(label),
-            action,
-            dry_run,
-            rules,
-        });
+        );
         Event::Authorization(name, value)
     })
+}
+
+/// Of Istio's first kinds are some: for all services, for some, or for all but some.
+fn reach() -> impl Strategy<Value = Option<Reach>> {
+    let named = || Named {
+        services: vec![Wildcard::Exact("a.marathon.slave.mesos".into())],
+        namespaces: vec!["other".into()],
+    };
+    let all = vec![Reach::All, Reach::Only(named()), Reach::AllBut(named())];
+    prop::option::weighted(0.4, select(all))
+}
+
+fn of_workload() -> impl Strategy<Value = OfWorkload> {
+    let asked = |part, value: &str| OfWorkload {
+        part,
+        values: vec![Wildcard::parse(value)],
+    };
+    select(vec![
+        asked(Part::Service, "a.*"),
+        asked(Part::Name, "b"),
+        asked(Part::Namespace, "default"),
+        asked(Part::Account, "default"),
+        asked(Part::Label("version".into()), "v1"),
+    ])
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
@@ -46,7 +75,9 @@ fn rule() -> impl Strategy<Value = Rule> {
         Test::Method(Wildcard::Exact("GET".into())),
         Test::DestinationPort(9080),
     ];
-    (select(tests), any::<bool>()).prop_map(|(test, not)| {
+    let workload = prop::option::weighted(0.4, of_workload());
+    (select(tests), any::<bool>(), workload).prop_map(|(test, not, workload)| {
+        let workload = workload.into_iter().collect();
         let of_callers = test.is_of_callers();
         let (any, none) = match not {
             true => (Vec::new(), vec![test]),
@@ -56,10 +87,12 @@ fn rule() -> impl Strategy<Value = Rule> {
         match of_callers {
             true => Rule {
                 from: clause,
+                workload,
                 ..Rule::default()
             },
             false => Rule {
                 to: clause,
+                workload,
                 ..Rule::default()
             },
         }
