@@ -29,7 +29,6 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::authentication::Family;
 use model::route::GatewayRef;
 use model::{Authentication, ChangeSet, Diagnostic, Gateway, ObjectRef, Proxy, Role, World};
 
@@ -196,9 +195,8 @@ impl OfView {
         }
         match proxy.role {
             Role::Router => {
-                // The first kinds demand tokens of requests at gateways, too.
-                let mut policies = self.latest.authentication.iter();
-                if policies.any(|policy| policy.family == Family::Policy) {
+                // Policies demand tokens of requests at gateways, too.
+                if !self.latest.authentication.is_empty() {
                     return true;
                 }
                 let world = &self.registry.world;

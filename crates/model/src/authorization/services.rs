@@ -116,3 +116,52 @@ fn names(host: &Hostname, instance: &Instance) -> Vec<String> {
         format!("{name}.{namespace}.svc.{domain}"),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Attachment, InstanceId, Labels, Locality};
+
+    fn reviews() -> Instance {
+        let labels = [("version", "v1"), (ACCOUNT, "books")];
+        let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        Instance {
+            id: InstanceId::from("reviews.instance-1"),
+            workload: "/reviews".into(),
+            namespace: "default".into(),
+            labels: Labels::from(std::collections::BTreeMap::from(labels)),
+            agent: None,
+            attachment: Attachment::Routed,
+            address: None,
+            locality: Locality::default(),
+            hosts: vec![Hostname::parse("reviews.marathon.slave.mesos").unwrap()],
+            ports: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_workload_has_one_of_the_values() {
+        let asked = |part, value: &str| OfWorkload {
+            part,
+            values: vec![Wildcard::Exact("other".into()), Wildcard::parse(value)],
+        };
+        let label = |name: &str| Part::Label(name.into());
+        for (part, value, holds) in [
+            (Part::Service, "reviews.marathon.slave.mesos", true),
+            (Part::Service, "reviews.default.svc.cluster.local", true),
+            (Part::Service, "*.svc.marathon.slave.mesos", true),
+            (Part::Service, "reviews.other.svc.cluster.local", false),
+            (Part::Service, "reviews", false),
+            (Part::Name, "reviews", true),
+            (Part::Namespace, "default", true),
+            (Part::Account, "books", true),
+            (Part::Account, "default", false),
+            (label("version"), "v*", true),
+            (label("version"), "v2", false),
+            (label("team"), "*", false),
+        ] {
+            let asked = asked(part, value);
+            assert_eq!(asked.holds(&reviews()), holds, "{asked:?}");
+        }
+    }
+}
