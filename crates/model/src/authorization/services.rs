@@ -134,7 +134,7 @@ mod tests {
             attachment: Attachment::Routed,
             address: None,
             locality: Locality::default(),
-            hosts: vec![Hostname::parse("reviews.marathon.slave.mesos").unwrap()],
+            hosts: Arc::from([Hostname::parse("reviews.marathon.slave.mesos").unwrap()]),
             ports: Vec::new(),
         }
     }
