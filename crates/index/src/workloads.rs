@@ -13,6 +13,7 @@ mod facts;
 mod groups;
 mod health;
 mod labels;
+mod offers;
 mod owner;
 mod pod;
 mod ports;

@@ -131,6 +131,25 @@ async fn row14_a_short_list_is_not_believed_until_a_second_one_agrees() {
 }
 
 #[tokio::test]
+async fn what_a_list_lacks_is_asked_for_before_it_counts_as_gone() {
+    let (fake, mut ear) = with_apps(four()).await;
+    // One of four is no half, and a list may have grown before it lost its end.
+    let three = json!({"apps": [app("/a", "x"), app("/b", "x"), app("/c", "x"), app("/e", "x")]});
+    fake.script()
+        .once
+        .insert("/v2/apps", VecDeque::from([Answer::json(&three)]));
+    fake.event("pod_created_event", &json!({}));
+    ear.until("e", |ear| label(ear, "/e").is_some()).await;
+    assert_eq!(ear.words(), ["+ /e"]);
+    // The next list tells the truth, and Marathon knows nothing else.
+    fake.script().apps.pop();
+    fake.event("pod_created_event", &json!({}));
+    ear.until("d and e gone", |ear| ear.workloads.now.len() == 3)
+        .await;
+    assert_eq!(ear.words(), ["- /d", "- /e"]);
+}
+
+#[tokio::test]
 async fn a_short_list_that_is_repeated_is_believed() {
     let (fake, mut ear) = with_apps(four()).await;
     fake.script().apps.clear();

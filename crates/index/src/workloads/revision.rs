@@ -8,13 +8,13 @@ use std::sync::Arc;
 use api::marathon::Network;
 use jiff::Timestamp;
 use model::{
-    BridgeKind, Endpoint, Hostname, Instance, InstanceId, InstancePort, IpFamily, Labels, Locality,
-    PortStanding, Standing,
+    BridgeKind, Hostname, Instance, InstanceId, IpFamily, Labels, Locality, PortStanding, Standing,
 };
 
-use super::facts::{Candidate, Claim, Facts, Running};
+use super::facts::{Claim, Facts, Running};
 use super::health::Verdict;
 use super::labels::{Choice, Names};
+use super::offers;
 use super::ports::Declared;
 use super::reach::{Mode, Place};
 use crate::report::Report;
@@ -168,7 +168,7 @@ impl Gathering {
             hosts: self.hosts(hosts),
             state: self.text(sighting.state, |standing| &standing.state),
             agent: self.text(sighting.host, |standing| &standing.agent),
-            ports: standings(&sighting, &place, revision),
+            ports: offers::standings(&sighting, &place, revision),
         });
         warn_of_choice(&sighting, revision, report);
         warn_of_agent_name(&sighting, &place, revision, report);
@@ -177,7 +177,7 @@ impl Gathering {
             id => InstanceId::from(id),
         };
         sighting.locality = self.locality(sighting.locality);
-        let endpoints = candidates(&id, &sighting, &place, revision);
+        let endpoints = offers::candidates(&id, &sighting, &place, revision);
         self.instances.push(Running {
             endpoints,
             incarnation: sighting.incarnation,
@@ -192,7 +192,7 @@ impl Gathering {
                 address: place.address(),
                 locality: sighting.locality.clone(),
                 hosts: self.hosts(hosts),
-                ports: ports(&sighting, &place, revision),
+                ports: offers::ports(&sighting, &place, revision),
             }),
         });
     }
@@ -292,75 +292,6 @@ pub(super) fn unknown_mode(field: &str, text: &str, report: &mut Report) {
         "the workload is treated as if it used the agent's network",
         "use host, container/bridge or container; if Marathon has a new mode, report it to us",
     );
-}
-
-fn ports(sighting: &Sighting<'_>, place: &Place, revision: &Revision) -> Vec<InstancePort> {
-    let mut ports: Vec<InstancePort> = with_slots(sighting, revision)
-        .filter(|(declared, _)| !declared.is_vip)
-        .filter_map(|(declared, slot)| {
-            Some(InstancePort {
-                service_port: declared.port.number,
-                target: place.target(declared, slot.host_port)?,
-                name: declared.port.name.clone(),
-                protocol: declared.port.protocol,
-            })
-        })
-        .collect();
-    ports.sort_by_key(|port| (port.target, port.service_port));
-    ports.shrink_to_fit();
-    ports
-}
-
-fn candidates(
-    id: &InstanceId,
-    sighting: &Sighting<'_>,
-    place: &Place,
-    revision: &Revision,
-) -> Vec<Candidate> {
-    let mut candidates: Vec<Candidate> = with_slots(sighting, revision)
-        .filter_map(|(declared, slot)| {
-            Some(Candidate {
-                service_port: declared.port.number,
-                endpoint: Endpoint {
-                    instance: id.clone(),
-                    labels: revision.labels.clone(),
-                    locality: sighting.locality.clone(),
-                    weight: revision.weight,
-                    health: slot.verdict.health?,
-                    reach: place.reach(declared, slot.host_port)?,
-                },
-            })
-        })
-        .collect();
-    candidates.shrink_to_fit();
-    candidates
-}
-
-/// Why each declared port is or is not an endpoint.
-fn standings(sighting: &Sighting<'_>, place: &Place, revision: &Revision) -> Vec<PortStanding> {
-    let declared = revision.ports.iter();
-    let ports = declared.map(|declared| {
-        let slot = sighting.slots.get(declared.position);
-        let (health, why) = match slot {
-            None => (None, "Marathon does not tell of this port".into()),
-            Some(slot) => match (slot.verdict.health, place.reach(declared, slot.host_port)) {
-                (Some(_), None) => (None, place.why_unreachable(slot.host_port).into()),
-                (health, _) => (health, slot.verdict.why.clone()),
-            },
-        };
-        let port = declared.port.number;
-        PortStanding { port, health, why }
-    });
-    ports.collect()
-}
-
-/// Declarations that the instance has something of.
-fn with_slots<'a>(
-    sighting: &'a Sighting<'_>,
-    revision: &'a Revision,
-) -> impl Iterator<Item = (&'a Declared, &'a Slot)> {
-    let declared = revision.ports.iter();
-    declared.filter_map(|declared| Some((declared, sighting.slots.get(declared.position)?)))
 }
 
 fn warn_of_choice(sighting: &Sighting<'_>, revision: &Revision, report: &mut Report) {

@@ -26,6 +26,13 @@ pub(super) struct Undecodable {
     pub(super) why: String,
 }
 
+impl Undecodable {
+    /// Any workload of its kind may be the one whose id cannot be read.
+    pub(super) fn may_be(&self, key: &WorkloadKey) -> bool {
+        self.kind == key.kind && self.id.as_ref().is_none_or(|id| key.id == *id)
+    }
+}
+
 /// One entry, read or not.
 pub(super) type Entry = Result<Workload, Undecodable>;
 

@@ -9,10 +9,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use reqwest::{StatusCode, Url};
 
 use super::client::Client;
-use super::decode::{self, Entry, Listing};
+use super::decode::{self, Entry, Listing, Undecodable};
 use super::endpoint;
 use super::failure::Failure;
 use super::sent::Sent;
+
+/// So many that a list lacks are asked for one by one; of more, two lists are believed.
+const FEW: usize = 64;
 
 /// What is known of one workload after reading it; `None` if it is gone.
 pub(super) type Found = (WorkloadKey, Option<Entry>);
@@ -51,7 +54,42 @@ impl Reading<'_> {
                 break;
             }
         }
+        self.ask_for_missing(&mut listing, sent).await?;
         Ok(listing)
+    }
+
+    /// A list may also have lost less than half, or have grown before it lost half. What it lacks is
+    /// asked for by name before it counts as gone; events tell of nearly all that go, so these are few.
+    async fn ask_for_missing(&self, listing: &mut Listing, sent: &Sent) -> Result<(), Failure> {
+        let missing = sent.missing(listing);
+        if missing.len() > FEW {
+            return Ok(());
+        }
+        let ask = |key: WorkloadKey| async move { (self.entry(&key).await, key) };
+        let answers: Vec<_> = stream::iter(missing)
+            .map(ask)
+            .buffered(self.parallel.max(1))
+            .collect()
+            .await;
+        for (entry, key) in answers {
+            match entry? {
+                None => {}
+                Some(Ok(workload)) => {
+                    tracing::warn!(
+                        url = %self.base,
+                        workload = %key,
+                        effect = "it stays as it is",
+                        "Marathon's list lacks what Marathon has"
+                    );
+                    listing.workloads.insert(key, workload);
+                }
+                Some(Err(bad)) => listing.bad.push(Undecodable {
+                    id: Some(key.id),
+                    ..bad
+                }),
+            }
+        }
+        Ok(())
     }
 
     async fn list(&self) -> Result<Listing, Failure> {

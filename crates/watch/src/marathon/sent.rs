@@ -59,16 +59,23 @@ impl Sent {
         })
     }
 
+    /// What was there and is in no way in a list.
+    pub(super) fn missing(&self, listing: &Listing) -> Vec<WorkloadKey> {
+        let hidden = |key: &WorkloadKey| listing.bad.iter().any(|bad| bad.may_be(key));
+        self.workloads
+            .keys()
+            .filter(|key| !listing.workloads.contains_key(key) && !hidden(key))
+            .cloned()
+            .collect()
+    }
+
     /// Takes a complete list; returns the differences.
     pub(super) fn replace(&mut self, listing: Listing) -> Vec<Event<Workload>> {
         let mut stay: BTreeSet<WorkloadKey> = listing.workloads.keys().cloned().collect();
         self.bad.clear();
         for bad in listing.bad {
-            // Any workload may be the one whose id cannot be read, so all of its kind stay.
-            let hidden = |k: &&WorkloadKey| {
-                k.kind == bad.kind && bad.id.as_ref().is_none_or(|id| k.id == *id)
-            };
-            stay.extend(self.workloads.keys().filter(hidden).cloned());
+            let hidden = self.workloads.keys().filter(|key| bad.may_be(key));
+            stay.extend(hidden.cloned());
             self.note_bad(bad);
         }
         let gone: Vec<_> = self
