@@ -30,6 +30,14 @@ pub const BRIDGE_PREFIX: u8 = 16;
 /// Each has four addresses of a /24.
 const INDEXES: u8 = 64;
 
+/// The hardware address that Docker gives to whoever has an IP address. A bridge without one of its own
+/// takes the lowest of its ports, so a pod that comes or goes would change the gateway of all others;
+/// and who gets an address again would not be found for as long as others remember the former owner.
+pub(crate) fn mac(ip: Ipv4Addr) -> String {
+    let [a, b, c, d] = ip.octets();
+    format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}
+
 /// One rig of several on a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {

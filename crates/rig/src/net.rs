@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 
 use crate::command::{CommandError, ip_batch, run, script_in};
 use crate::layout::{
-    AGENTS, BRIDGE, BRIDGE_GATEWAY, BRIDGE_PREFIX, CLUSTER_PREFIX, Layout, MASTER,
+    AGENTS, BRIDGE, BRIDGE_GATEWAY, BRIDGE_PREFIX, CLUSTER_PREFIX, Layout, MASTER, mac,
 };
 
 /// Builds masters and agents. Nothing of an earlier rig of this index may be left.
@@ -46,7 +46,7 @@ pub(crate) fn create(layout: Layout) -> Result<(), CommandError> {
                 Layout::LINK_PREFIX
             ),
             "link set machine up".into(),
-            "link add cluster type bridge".into(),
+            format!("link add cluster address {} type bridge", mac(MASTER)),
             format!("addr add {MASTER}/{CLUSTER_PREFIX} dev cluster"),
             "link set cluster up".into(),
         ],
@@ -64,7 +64,10 @@ fn create_agent(layout: Layout, agent: Ipv4Addr) -> Result<(), CommandError> {
     ip_batch(
         Some(&master),
         &[
-            format!("link add {port} type veth peer name eth0 netns {name}"),
+            format!(
+                "link add {port} type veth peer name eth0 address {} netns {name}",
+                mac(agent)
+            ),
             format!("link set {port} master cluster up"),
         ],
     )?;
@@ -74,7 +77,10 @@ fn create_agent(layout: Layout, agent: Ipv4Addr) -> Result<(), CommandError> {
             "link set lo up".into(),
             format!("addr add {agent}/{CLUSTER_PREFIX} dev eth0"),
             "link set eth0 up".into(),
-            "link add docker0 type bridge".into(),
+            format!(
+                "link add docker0 address {} type bridge",
+                mac(BRIDGE_GATEWAY)
+            ),
             format!("addr add {BRIDGE_GATEWAY}/{BRIDGE_PREFIX} dev docker0"),
             "link set docker0 up".into(),
             format!("route add default via {MASTER}"),

@@ -6,7 +6,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use crate::command::{CommandError, ip_batch, run, script_in};
-use crate::layout::{BRIDGE_GATEWAY, BRIDGE_PREFIX, CAPTURE_PORT, Layout, PROXY_USER};
+use crate::layout::{BRIDGE_GATEWAY, BRIDGE_PREFIX, CAPTURE_PORT, Layout, PROXY_USER, mac};
 use crate::net;
 use crate::place::Place;
 
@@ -48,7 +48,10 @@ impl Network {
         ip_batch(
             Some(&agent),
             &[
-                format!("link add {port} type veth peer name eth0 netns {name}"),
+                format!(
+                    "link add {port} type veth peer name eth0 address {} netns {name}",
+                    mac(self.address)
+                ),
                 format!("link set {port} master docker0 up"),
             ],
         )?;

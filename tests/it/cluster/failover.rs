@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use demo::client::Load;
 use rig::Rig;
+use rig::layout::AGENTS;
 use serde_json::Value;
 use simulator::TaskView;
 
@@ -32,6 +33,7 @@ async fn marathon_changes_its_leader_while_instances_crash() {
         rig.marathon().scale(pod, SCALE).unwrap();
     }
     settled(&rig).await;
+    let before = bridges(&rig);
 
     let load = Load::start(client, RATE);
     load.more(50).await;
@@ -55,7 +57,21 @@ async fn marathon_changes_its_leader_while_instances_crash() {
     assert!(crashed.iter().all(again), "launches of before are over");
     load.more(50).await;
     unharmed(load).await;
+    // The load may be lucky: for it, a pod that goes must not change its neighbours' gateway.
+    assert_eq!(bridges(&rig), before);
     rig.stop().await.unwrap();
+}
+
+/// The hardware address of each agent's bridge.
+fn bridges(rig: &Rig) -> Vec<String> {
+    let show = |agent| {
+        let namespace = rig.layout().agent(agent);
+        let ip = ["-n", &namespace, "-brief", "link", "show", "docker0"];
+        let out = std::process::Command::new("ip").args(ip).output().unwrap();
+        let line = String::from_utf8(out.stdout).unwrap();
+        line.split_whitespace().nth(2).unwrap().to_owned()
+    };
+    AGENTS.map(show).to_vec()
 }
 
 /// The instances of a pod but for some fail by themselves, all at once: two tasks each.
