@@ -6,6 +6,7 @@ mod app;
 mod event;
 mod id;
 mod pod;
+mod probe;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub use pod::{
     Condition, ContainerSpec, ContainerStatus, EndpointSpec, EndpointStatus, NetworkStatus, Pod,
     PodInstance, PodStatus,
 };
+pub use probe::{Language, Probe, ProbedPort};
 
 /// Something that Marathon runs, with all that is known of its instances. Cheap to clone: the first
 /// list is told, compared with and kept without copies.

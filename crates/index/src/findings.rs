@@ -5,6 +5,7 @@
 //! however many others there are.
 
 mod authentication;
+mod checks;
 mod edge;
 mod gateways;
 mod keys;
@@ -25,7 +26,9 @@ use model::authentication::Scope;
 use model::{ChangeSet, Diagnostic, Instance, Sidecar, World};
 
 use crate::ruling::{Ruling, Touched};
+use crate::workloads::Probes;
 
+use checks::CheckFindings;
 use names::{Aliases, Renamed, RulesByHost};
 use routes::RouteFindings;
 use rules::RuleFindings;
@@ -41,6 +44,7 @@ pub(crate) struct Findings {
     of_routes: RouteFindings,
     of_rules: RuleFindings,
     of_transport: TransportFindings,
+    of_checks: CheckFindings,
     of_gateways: Vec<Diagnostic>,
     of_sidecars: Vec<Diagnostic>,
     of_unseen: Vec<Diagnostic>,
@@ -86,6 +90,19 @@ impl Findings {
         changed | self.refresh_wholes(ruling, touched, step)
     }
 
+    /// Brings those of Marathon's own health checks up to date, after the others.
+    pub(crate) fn refresh_checks(
+        &mut self,
+        probes: &mut Probes,
+        ruling: &Ruling,
+        touched: &Touched,
+        changes: &ChangeSet,
+    ) -> bool {
+        let everywhere = changes.mesh || touched.authentication || !touched.gateways.is_empty();
+        let policies = self.of_transport.policies();
+        self.of_checks.refresh(probes, policies, ruling, everywhere)
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
         let wholes = [
             &self.of_gateways,
@@ -97,7 +114,8 @@ impl Findings {
         ];
         let routes = self.of_routes.all().chain(self.of_rules.all());
         let wholes = wholes.into_iter().flatten();
-        routes.chain(self.of_transport.all()).chain(wholes)
+        let routes = routes.chain(self.of_transport.all());
+        routes.chain(self.of_checks.all()).chain(wholes)
     }
 
     /// What there are few of is looked at as a whole, if an instance that it selects changed.

@@ -192,6 +192,8 @@ impl Index {
             changes: &changes,
         };
         findings_changed |= self.findings.refresh(&self.ruling, &touched, step);
+        let (findings, probes) = (&mut self.findings, &mut self.workloads.probes);
+        findings_changed |= findings.refresh_checks(probes, &self.ruling, &touched, &changes);
         if findings_changed {
             changes.diagnostics = self.put_diagnostics();
         }

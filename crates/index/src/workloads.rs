@@ -17,6 +17,7 @@ mod offers;
 mod owner;
 mod pod;
 mod ports;
+mod probes;
 mod reach;
 mod revision;
 mod vip;
@@ -29,6 +30,7 @@ use api::marathon::Workload;
 use model::{ChangeSet, Diagnostic, Hostname, Instance, InstanceId, Mesh, World};
 
 pub(crate) use facts::{Candidate, Facts, Running, Who};
+pub(crate) use probes::{Asked, Probed, Probes};
 
 use self::claimants::{Claimants, link, unlink};
 use self::groups::Groups;
@@ -53,6 +55,7 @@ pub(crate) struct Workloads {
     dirty_instances: BTreeSet<InstanceId>,
     dirty_diagnostics: bool,
     dirty_standings: BTreeSet<Who>,
+    pub(crate) probes: Probes,
 }
 
 // === impl Workloads ===
@@ -150,6 +153,7 @@ impl Workloads {
             if old.standings != facts.standings {
                 self.dirty_standings.insert(who.clone());
             }
+            self.probes.set(&who, facts.probed.as_ref());
             self.dirty_diagnostics |= self.groups.replace(&who, &old.derived, &facts.derived);
             unlink(&mut self.workloads_by_host, old.claims.keys(), &who);
             unlink(&mut self.workloads_by_instance, ids(&old), &who);

@@ -19,6 +19,9 @@ pub struct App {
     pub container: Option<Container>,
     #[serde(deserialize_with = "list")]
     pub port_definitions: Vec<PortDefinition>,
+    /// Whether the ports of `port_definitions` are those of the agent.
+    #[serde(deserialize_with = "nullable")]
+    pub require_ports: bool,
     /// Networking of apps with an address of their own, before 1.5.
     pub ip_address: Option<OwnAddress>,
     /// The version of this document.

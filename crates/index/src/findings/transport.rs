@@ -26,6 +26,11 @@ impl TransportFindings {
         self.by_host.values().flatten()
     }
 
+    /// Those that hold in the World that was looked at last.
+    pub(super) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
     /// Looks at the services that a change concerns; `true` if any finding became another.
     pub(super) fn refresh(
         &mut self,

@@ -30,13 +30,20 @@ struct WorkloadState {
     sick: bool,
 }
 
-const NAMES: [&str; 3] = ["reviews", "reviews-v2", "details"];
+const NAMES: [&str; 4] = ["reviews", "reviews-v2", "details", "shop"];
+
+/// The one that is an app.
+const APP: usize = 3;
 
 fn workload_of(name: usize, state: WorkloadState) -> Workload {
+    let is_app = name == APP;
     let name = NAMES[name];
     let service =
         ["reviews", "details", "reviews,details", "not a name"][usize::from(state.service)];
     let labels = json!({"istio": service, "version": format!("v{}", state.version)});
+    if is_app {
+        return app_of(name, labels, state);
+    }
     let instances = (0..state.instances).map(|i| {
         let mut instance = pod_instance(name, u32::from(i) + 1, u32::from(i % 2) + 1, state.port);
         if state.sick && i == 0 {
@@ -48,6 +55,16 @@ fn workload_of(name: usize, state: WorkloadState) -> Workload {
         pod(pod_spec(name, labels, state.port), instances.collect()),
         vec![],
     )
+}
+
+/// An app whose health Marathon checks itself, or Mesos.
+fn app_of(name: &str, labels: serde_json::Value, state: WorkloadState) -> Workload {
+    let tasks = (0..state.instances).map(|i| task(name, u32::from(i) + 1, json!([31000])));
+    let mappings = json!([{"containerPort": state.port, "hostPort": 0, "name": "http"}]);
+    let mut app = app(name, "container/bridge", mappings, tasks.collect());
+    app["labels"] = labels;
+    app["healthChecks"] = json!([{"protocol": if state.sick { "HTTP" } else { "MESOS_HTTP" }}]);
+    app_workload(app, vec![])
 }
 
 /// Objects that refer to others in every way that is told of.
@@ -185,11 +202,11 @@ fn words() -> impl Strategy<Value = Vec<Word>> {
             sick,
         });
     let word = prop_oneof![
-        4 => (0..3usize, state).prop_map(|(n, s)| Word::Workload(n, s)),
-        1 => (0..3usize).prop_map(Word::DeleteWorkload),
+        4 => (0..NAMES.len(), state).prop_map(|(n, s)| Word::Workload(n, s)),
+        1 => (0..NAMES.len()).prop_map(Word::DeleteWorkload),
         6 => (0..OBJECTS, 0..=BAD).prop_map(|(n, v)| Word::Config(n, v)),
         1 => (0..OBJECTS).prop_map(Word::DeleteConfig),
-        1 => proptest::collection::vec(any::<bool>(), 3 + OBJECTS).prop_map(Word::Resync),
+        1 => proptest::collection::vec(any::<bool>(), NAMES.len() + OBJECTS).prop_map(Word::Resync),
         2 => Just(Word::Publish),
     ];
     proptest::collection::vec(word, 1..60)
@@ -247,7 +264,7 @@ impl History {
             }
         }
         for (n, slot) in self.objects.iter_mut().enumerate() {
-            *slot = slot.take().filter(|_| keep[3 + n]);
+            *slot = slot.take().filter(|_| keep[NAMES.len() + n]);
             if let Some((_, kept)) = slot {
                 self.index.apply(config(Event::InitApply(kept.clone())));
             }
@@ -359,7 +376,7 @@ proptest! {
     fn incremental_equals_from_scratch(words in words()) {
         let mut history = History {
             index: index(),
-            workloads: vec![None; 3],
+            workloads: vec![None; NAMES.len()],
             objects: vec![None; OBJECTS],
             last: World::default(),
         };

@@ -2,10 +2,11 @@
 //!
 //! The others are tested where they happen: 3, 10 to 12 and 14 at the Marathon source, the memory
 //! of 13 in `watch`, what a route to a service that is gone leads to (5) in `envoy`, the times of 40
-//! in the benches, the JSON of 45 in `api`. Row 44 concerns an injector, which there is not.
+//! in the benches, the JSON of 45 in `api`.
 //! What follows from the state of a task has a test for each row in `tests/traffic.rs`.
 
 mod addresses;
+mod checks;
 mod families;
 mod names;
 mod proxies;

@@ -1,5 +1,7 @@
 //! Apps: from `/v2/apps` with tasks to facts.
 
+mod probed;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -46,7 +48,10 @@ pub(super) fn read(workload: &AppWorkload, mesh: &Mesh) -> Facts {
     for (_, revision) in older.values() {
         gathering.declare(revision);
     }
-    gathering.finish(report)
+    Facts {
+        probed: probed::read(app, &latest),
+        ..gathering.finish(report)
+    }
 }
 
 /// The version that a task runs, if it is not the latest. Scaling gives the app a new version, yet

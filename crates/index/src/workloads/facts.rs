@@ -8,6 +8,7 @@ use api::marathon::{Workload, WorkloadKey, WorkloadKind};
 use jiff::Timestamp;
 use model::{Diagnostic, Endpoint, ExportTo, Hostname, Instance, Mesh, ObjectRef, Port, Standing};
 
+use super::probes::Probed;
 use super::{app, pod};
 use crate::NAMESPACE;
 
@@ -33,6 +34,8 @@ pub(crate) struct Facts {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Of all that is told, running or not; none for a workload that is in no service.
     pub(crate) standings: Arc<[Standing]>,
+    /// Of an app whose health Marathon checks itself.
+    pub(crate) probed: Option<Arc<Probed>>,
 }
 
 /// What a workload declares for one of its services, in all versions in use.

@@ -46,6 +46,15 @@ pub(super) struct Declared {
     pub(super) vip_hosts: Vec<Hostname>,
 }
 
+// === impl Spec ===
+
+impl Spec<'_> {
+    /// Whether the port is said to be no part of the mesh.
+    pub(super) fn is_excluded(&self) -> bool {
+        self.labels.get(EXCLUDE).is_some_and(|v| is_true(v))
+    }
+}
+
 /// The ports of one version of a workload, without those that cannot be part of the mesh.
 pub(super) fn declare(
     specs: &[Spec<'_>],
@@ -56,7 +65,7 @@ pub(super) fn declare(
     let mut declared = Vec::new();
     let mut vips_by_position = Vec::new();
     for (position, spec) in specs.iter().enumerate() {
-        if spec.labels.get(EXCLUDE).is_some_and(|v| is_true(v)) {
+        if spec.is_excluded() {
             continue;
         }
         let Some(port) = service_port(spec, mode, mesh, report) else {

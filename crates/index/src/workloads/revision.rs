@@ -260,6 +260,7 @@ impl Gathering {
             instances: self.instances,
             diagnostics: report.into_diagnostics(),
             standings: self.standings.into(),
+            probed: None,
         }
     }
 }

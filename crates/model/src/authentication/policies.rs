@@ -78,16 +78,20 @@ impl Policies {
     /// What ports of an instance demand that no service declares. Only the later family speaks of
     /// them; with the older they are open, as they were in Istio 1.0.
     pub fn undeclared(&self, instance: &Instance) -> Demand {
-        let asked = Asked {
-            namespace: &instance.namespace,
-            labels: Some(&instance.labels),
+        self.of_undeclared(&instance.namespace, &instance.labels)
+            .map_or_else(Demand::default, |found| found.demand)
+    }
+
+    /// The same for workloads with these labels, and why; `None` if nothing speaks of them.
+    pub fn of_undeclared(&self, namespace: &str, labels: &Labels) -> Option<Effective<'_>> {
+        self.later(&Asked {
+            namespace,
+            labels: Some(labels),
             hosts: &[],
             number: 0,
             name: "",
             target: 0,
-        };
-        self.later(&asked)
-            .map_or_else(Demand::default, |found| found.demand)
+        })
     }
 
     /// What such a port demands.
