@@ -1,9 +1,10 @@
 //! The one vocabulary in which every source reports change.
 //!
-//! The five words are those of a Kubernetes watch. A list is `Init`, `InitApply`…, `InitDone`
+//! Five of the words are those of a Kubernetes watch. A list is `Init`, `InitApply`…, `InitDone`
 //! and replaces everything that the source said before, atomically, at `InitDone`. After it,
 //! `Apply` and `Delete` change single things. So `index` cannot tell a directory from Marathon,
-//! and a resync is never a window in which things are missing.
+//! and a resync is never a window in which things are missing. The sixth, `InitSame`, is for a
+//! source that does not keep what it said.
 
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub enum Event<T: Keyed> {
     Init,
     /// One thing of the list that has begun.
     InitApply(T),
+    /// One thing of the list that has begun, as the source last told it.
+    InitSame(T::Key),
     /// The list is complete: what it did not name is gone.
     InitDone,
     /// A thing appeared or changed.

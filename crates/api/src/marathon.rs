@@ -25,16 +25,15 @@ pub use pod::{
 };
 pub use probe::{Language, Probe, ProbedPort};
 
-/// Something that Marathon runs, with all that is known of its instances. Cheap to clone: the first
-/// list is told, compared with and kept without copies.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Something that Marathon runs, with all that is known of its instances. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 pub enum Workload {
     App(Arc<AppWorkload>),
     Pod(Arc<PodWorkload>),
 }
 
 /// An app with its tasks, and the older versions that some of them still run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 pub struct AppWorkload {
     /// The latest version, with `tasks` embedded.
     pub app: App,
@@ -43,7 +42,7 @@ pub struct AppWorkload {
 }
 
 /// A pod with its instances, and the older versions that some of them still run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 pub struct PodWorkload {
     /// The status, whose `spec` is the latest version.
     pub status: PodStatus,

@@ -31,7 +31,15 @@ pub(crate) struct Lists<T: Keyed> {
 #[derive(Debug)]
 struct Spoken<T: Keyed> {
     keys: BTreeSet<T::Key>,
-    list: Option<Vec<T>>,
+    list: Option<Begun<T>>,
+}
+
+/// A list that is not complete.
+#[derive(Debug)]
+struct Begun<T: Keyed> {
+    things: Vec<T>,
+    /// What is as it was.
+    same: BTreeSet<T::Key>,
 }
 
 // === impl Lists ===
@@ -58,17 +66,32 @@ impl<T: Keyed> Lists<T> {
     }
 }
 
+// === impl Begun ===
+
+impl<T: Keyed> Default for Begun<T> {
+    fn default() -> Begun<T> {
+        Begun {
+            things: Vec::new(),
+            same: BTreeSet::new(),
+        }
+    }
+}
+
 // === impl Spoken ===
 
 impl<T: Keyed> Spoken<T> {
     fn absorb(&mut self, event: Event<T>) -> Vec<Step<T>> {
         match event {
             Event::Init => {
-                self.list = Some(Vec::new());
+                self.list = Some(Begun::default());
                 Vec::new()
             }
             Event::InitApply(thing) => {
-                self.list.get_or_insert_default().push(thing);
+                self.list.get_or_insert_default().things.push(thing);
+                Vec::new()
+            }
+            Event::InitSame(key) => {
+                self.list.get_or_insert_default().same.insert(key);
                 Vec::new()
             }
             // Without a list that began, it would wrongly say that everything is gone.
@@ -81,7 +104,7 @@ impl<T: Keyed> Spoken<T> {
     fn apply(&mut self, thing: T) -> Vec<Step<T>> {
         // News during a list belong to it, or its end would undo them.
         if let Some(list) = &mut self.list {
-            list.push(thing);
+            list.things.push(thing);
             return Vec::new();
         }
         self.keys.insert(thing.key());
@@ -90,7 +113,8 @@ impl<T: Keyed> Spoken<T> {
 
     fn delete(&mut self, key: T::Key) -> Vec<Step<T>> {
         if let Some(list) = &mut self.list {
-            list.retain(|thing| thing.key() != key);
+            list.things.retain(|thing| thing.key() != key);
+            list.same.remove(&key);
             return Vec::new();
         }
         match self.keys.remove(&key) {
@@ -100,10 +124,10 @@ impl<T: Keyed> Spoken<T> {
     }
 
     /// Named twice, a thing keeps its first place and its last value.
-    fn replace(&mut self, list: Vec<T>) -> Vec<Step<T>> {
+    fn replace(&mut self, list: Begun<T>) -> Vec<Step<T>> {
         let mut place_by_key: BTreeMap<T::Key, usize> = BTreeMap::new();
-        let mut things: Vec<T> = Vec::with_capacity(list.len());
-        for thing in list {
+        let mut things: Vec<T> = Vec::with_capacity(list.things.len());
+        for thing in list.things {
             match place_by_key.get(&thing.key()) {
                 Some(place) => things[*place] = thing,
                 None => {
@@ -112,7 +136,8 @@ impl<T: Keyed> Spoken<T> {
                 }
             }
         }
-        let keys: BTreeSet<T::Key> = place_by_key.into_keys().collect();
+        let mut keys: BTreeSet<T::Key> = place_by_key.into_keys().collect();
+        keys.extend(self.keys.intersection(&list.same).cloned());
         let gone = self.keys.difference(&keys).cloned().map(Step::Delete);
         let steps = gone.chain(things.into_iter().map(Step::Apply)).collect();
         self.keys = keys;
@@ -178,6 +203,41 @@ mod tests {
             Event::InitDone,
         ];
         assert_eq!(steps(&mut lists, events), [Step::Apply(Thing("a", 2))]);
+    }
+
+    #[test]
+    fn what_is_as_it_was_stays_and_what_never_was_does_not_begin_to_be() {
+        let mut lists = Lists::default();
+        let first = vec![
+            Event::Apply(Thing("a", 1)),
+            Event::Apply(Thing("b", 1)),
+            Event::Apply(Thing("c", 1)),
+            Event::Apply(Thing("d", 1)),
+        ];
+        steps(&mut lists, first);
+        let list = vec![
+            Event::Init,
+            Event::InitSame("a"),
+            Event::InitSame("b"),
+            Event::InitSame("c"),
+            Event::InitSame("z"),
+            Event::Delete("b"),
+            Event::Apply(Thing("c", 2)),
+            Event::InitDone,
+        ];
+        assert_eq!(
+            steps(&mut lists, list),
+            [
+                Step::Delete("b"),
+                Step::Delete("d"),
+                Step::Apply(Thing("c", 2))
+            ]
+        );
+        let none = vec![Event::Init, Event::InitDone];
+        assert_eq!(
+            steps(&mut lists, none),
+            [Step::Delete("a"), Step::Delete("c")]
+        );
     }
 
     #[test]

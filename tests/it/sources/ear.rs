@@ -139,7 +139,7 @@ impl<T: Keyed> Default for Known<T> {
     }
 }
 
-impl<T: Keyed> Known<T> {
+impl<T: Keyed + Clone> Known<T> {
     /// Applies one word as `index` does, and holds the source to the order of words.
     fn hear(&mut self, event: Event<T>, name: impl Fn(&T::Key) -> String) -> String {
         match event {
@@ -153,6 +153,16 @@ impl<T: Keyed> Known<T> {
                 let key = thing.key();
                 let word = format!("init+ {}", name(&key));
                 assert!(list.insert(key, thing).is_none(), "{word} twice");
+                word
+            }
+            Event::InitSame(key) => {
+                let list = self.list.as_mut().expect("a list began");
+                let word = format!("init= {}", name(&key));
+                let thing = self
+                    .now
+                    .get(&key)
+                    .unwrap_or_else(|| panic!("{word} of nothing"));
+                assert!(list.insert(key, thing.clone()).is_none(), "{word} twice");
                 word
             }
             Event::InitDone => {

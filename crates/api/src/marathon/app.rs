@@ -1,6 +1,7 @@
 //! Apps and their tasks: `/v2/apps?embed=apps.tasks`.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{list, nullable};
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct App {
     pub id: String,
@@ -42,14 +43,14 @@ pub struct App {
 }
 
 /// `ipAddress` of an app, which Marathon 1.5 replaced by `networks`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OwnAddress {
     pub network_name: Option<String>,
     pub discovery: Option<Discovery>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Discovery {
     #[serde(deserialize_with = "list")]
@@ -57,7 +58,7 @@ pub struct Discovery {
 }
 
 /// A port that the container listens on under its own address.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DiscoveryPort {
     #[serde(deserialize_with = "nullable")]
@@ -68,14 +69,14 @@ pub struct DiscoveryPort {
     pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReadinessCheck {
     pub interval_seconds: Option<u64>,
     pub timeout_seconds: Option<u64>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReadinessCheckResult {
     #[serde(deserialize_with = "nullable")]
@@ -83,7 +84,7 @@ pub struct ReadinessCheckResult {
     pub ready: Option<bool>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VersionInfo {
     /// A task whose version is not older runs the present configuration (scaling changes `version` only).
@@ -91,7 +92,7 @@ pub struct VersionInfo {
 }
 
 /// `networks[]`, since Marathon 1.5; equal for apps and pods.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Network {
     /// `host`, `container/bridge` or `container`.
@@ -101,7 +102,7 @@ pub struct Network {
     pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     pub r#type: Option<String>,
@@ -111,7 +112,7 @@ pub struct Container {
 }
 
 /// The networking that Marathon kept inside `docker` before 1.5.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Docker {
     pub network: Option<String>,
@@ -119,7 +120,7 @@ pub struct Docker {
     pub port_mappings: Vec<PortMapping>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PortMapping {
     #[serde(deserialize_with = "nullable")]
@@ -135,7 +136,7 @@ pub struct PortMapping {
     pub network_names: Vec<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PortDefinition {
     #[serde(deserialize_with = "nullable")]
@@ -146,7 +147,7 @@ pub struct PortDefinition {
     pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Task {
     pub id: String,
@@ -177,7 +178,7 @@ pub struct Task {
     pub awaited: bool,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpAddress {
     #[serde(deserialize_with = "nullable")]
@@ -190,6 +191,21 @@ pub struct HealthCheckResult {
     pub alive: Option<bool>,
     pub last_failure: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
+}
+
+// === impl HealthCheckResult ===
+
+/// Without the times, of which only the presence tells something: a check that passes once more is
+/// no news.
+impl Hash for HealthCheckResult {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let HealthCheckResult {
+            alive,
+            last_failure,
+            last_success,
+        } = self;
+        (alive, last_failure.is_some(), last_success.is_some()).hash(state);
+    }
 }
 
 // === impl Task ===

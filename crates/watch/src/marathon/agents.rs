@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::marathon::Workload;
+use api::marathon::{Workload, WorkloadKey};
 use futures::StreamExt;
 use futures::stream;
 use tokio::time::{Instant, timeout};
@@ -23,7 +23,11 @@ const PARALLEL: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Agents {
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<Arc<str>, Known>,
+    /// Those that workloads have; none without names is in it.
+    names_by_workload: BTreeMap<WorkloadKey, Box<[Arc<str>]>>,
+    /// Whether some workload has lost a name.
+    dropped: bool,
 }
 
 #[derive(Default)]
@@ -52,6 +56,7 @@ impl Agents {
         self.refresh(names, lookup).await;
         for workload in workloads {
             self.fill(workload);
+            self.note(workload);
         }
     }
 
@@ -72,19 +77,35 @@ impl Agents {
         };
         for (name, address) in found {
             if let Some(address) = address {
-                let known = self.known.entry(name.to_owned()).or_default();
+                let known = self.known.entry(name.into()).or_default();
                 known.addresses = vec![address];
             }
         }
+        self.note(workload);
     }
 
-    /// Forgets names that none of these workloads has.
-    pub(super) fn retain<'a>(&mut self, workloads: impl Iterator<Item = &'a Workload>) {
-        if self.known.is_empty() {
+    /// Forgets the workloads that are gone, and names that no workload has.
+    pub(super) fn retain(&mut self, alive: impl Fn(&WorkloadKey) -> bool) {
+        let before = self.names_by_workload.len();
+        self.names_by_workload.retain(|key, _| alive(key));
+        if !std::mem::take(&mut self.dropped) && self.names_by_workload.len() == before {
             return;
         }
-        let names: BTreeSet<String> = workloads.flat_map(names).collect();
+        let names: BTreeSet<&Arc<str>> = self.names_by_workload.values().flatten().collect();
         self.known.retain(|name, _| names.contains(name));
+    }
+
+    /// Keeps which names a workload has.
+    fn note(&mut self, workload: &Workload) {
+        let names: BTreeSet<String> = names(workload).into_iter().collect();
+        let known = |name: String| Some(self.known.get_key_value(name.as_str())?.0.clone());
+        let names: Box<[Arc<str>]> = names.into_iter().filter_map(known).collect();
+        let key = workload.key();
+        let last = match names.is_empty() {
+            true => self.names_by_workload.remove(&key),
+            false => self.names_by_workload.insert(key.clone(), names),
+        };
+        self.dropped |= last.is_some_and(|last| self.names_by_workload.get(&key) != Some(&last));
     }
 
     async fn refresh<L, F>(&mut self, names: BTreeSet<String>, lookup: L)
@@ -95,12 +116,13 @@ impl Agents {
         let now = Instant::now();
         let known = &self.known;
         let is_due = |name: &String| {
-            let asked = known.get(name).and_then(|known| known.asked);
+            let asked = known.get(name.as_str()).and_then(|known| known.asked);
             asked.is_none_or(|asked| now >= asked + FRESH)
         };
         let due: Vec<String> = names.into_iter().filter(is_due).collect();
         for name in &due {
-            self.known.entry(name.clone()).or_default().asked = Some(now);
+            let known = self.known.entry(name.as_str().into()).or_default();
+            known.asked = Some(now);
         }
         let asking = due.into_iter().map(|name| {
             let answer = lookup(name.clone());
@@ -109,10 +131,8 @@ impl Agents {
         let mut answers = stream::iter(asking).buffer_unordered(PARALLEL);
         let take = async {
             while let Some((name, answer)) = answers.next().await {
-                self.known
-                    .entry(name.clone())
-                    .or_default()
-                    .take(&name, answer);
+                let known = self.known.entry(name.as_str().into()).or_default();
+                known.take(&name, answer);
             }
         };
         if timeout(PATIENCE, take).await.is_err() {
@@ -308,7 +328,15 @@ mod tests {
             names.complete(&mut agents, before.clone()).await,
             [some("10.0.0.1"), None]
         );
-        agents.retain(std::iter::empty());
+        agents.retain(|_| true);
+        assert_eq!(agents.known.len(), 2);
+        agents
+            .complete(&mut [&mut app(&[("a1", "")])], |_| std::future::pending())
+            .await;
+        agents.retain(|_| true);
+        let left: Vec<&str> = agents.known.keys().map(|name| &**name).collect();
+        assert_eq!(left, ["a1"]);
+        agents.retain(|_| false);
         assert!(agents.known.is_empty());
     }
 

@@ -136,7 +136,7 @@ impl Reading<'_> {
             id: id.into(),
         };
         let (app, pod) = (key(WorkloadKind::App), key(WorkloadKind::Pod));
-        let (first, second) = if sent.get(&pod).is_some() {
+        let (first, second) = if sent.has(&pod) {
             (pod, app)
         } else {
             (app, pod)
@@ -144,7 +144,7 @@ impl Reading<'_> {
         let entry = self.entry(&first).await?;
         // Ids are unique among apps and pods together, so one that is there excludes the other.
         let other = match entry {
-            Some(_) if sent.get(&second).is_none() => return Ok(vec![(first, entry)]),
+            Some(_) if !sent.has(&second) => return Ok(vec![(first, entry)]),
             Some(_) => None,
             None => self.entry(&second).await?,
         };

@@ -1,21 +1,33 @@
 //! What was last sent, so that only differences are sent next, and nothing false is believed.
+//!
+//! Of a workload a digest is kept: whoever was told of it has made of it what he needs, and the
+//! document itself is many times as large.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use api::event::Event;
 use api::istio::Problem;
-use api::marathon::{HealthCheckResult, Workload, WorkloadKey, WorkloadKind};
-use jiff::Timestamp;
+use api::marathon::{Workload, WorkloadKey, WorkloadKind};
 
 use super::decode::{Entry, Listing, Undecodable};
+use super::versions::Last;
 use crate::code;
 
 #[derive(Default)]
 pub(super) struct Sent {
-    workloads: BTreeMap<WorkloadKey, Workload>,
+    workloads: BTreeMap<WorkloadKey, Held>,
+    /// What another run of this source sent, until this one tells its first list.
+    remembered: BTreeMap<WorkloadKey, Workload>,
     /// By kind and id; entries without a readable id share the empty one.
     bad: BTreeMap<(WorkloadKind, String), String>,
+}
+
+/// What is kept of a workload.
+struct Held {
+    digest: u64,
+    instances: usize,
+    last: Last,
 }
 
 // === impl Sent ===
@@ -23,24 +35,30 @@ pub(super) struct Sent {
 impl Sent {
     /// Begins with what another run of this source sent.
     pub(super) fn remember(workloads: Vec<Workload>) -> Sent {
-        let workloads = workloads.into_iter().map(|w| (w.key(), w));
-        Sent {
-            workloads: workloads.collect(),
-            ..Sent::default()
+        let mut sent = Sent::default();
+        for mut workload in workloads {
+            sent.take(&mut workload);
+            sent.remembered.insert(workload.key(), workload);
         }
+        sent
     }
 
     pub(super) fn len(&self) -> usize {
         self.workloads.len()
     }
 
-    pub(super) fn get(&self, key: &WorkloadKey) -> Option<&Workload> {
-        self.workloads.get(key)
+    /// The instances of all workloads.
+    pub(super) fn instances(&self) -> usize {
+        self.workloads.values().map(|held| held.instances).sum()
     }
 
-    /// Everything, in order of kind and id.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Workload> {
-        self.workloads.values()
+    pub(super) fn has(&self, key: &WorkloadKey) -> bool {
+        self.workloads.contains_key(key)
+    }
+
+    /// What the versions of a workload said.
+    pub(super) fn last(&self, key: &WorkloadKey) -> Option<&Last> {
+        self.workloads.get(key).map(|held| &held.last)
     }
 
     /// Whether a list lost so much that a broken Marathon is likelier than the truth: half of the
@@ -69,25 +87,54 @@ impl Sent {
             .collect()
     }
 
+    /// Takes the complete list that begins a session; returns it as it is to be told, in order of
+    /// kind and id. What is unreadable in it is told to be as it was.
+    pub(super) fn begin(&mut self, listing: Listing) -> Vec<Event<Workload>> {
+        for key in self.settle(listing.bad, &listing.workloads) {
+            self.remove(&key);
+        }
+        let mut list = BTreeMap::new();
+        for (key, mut workload) in listing.workloads {
+            self.take(&mut workload);
+            list.insert(key, Event::InitApply(workload));
+        }
+        let mut remembered = std::mem::take(&mut self.remembered);
+        for key in self.workloads.keys() {
+            let as_it_was = || match remembered.remove(key) {
+                Some(workload) => Event::InitApply(workload),
+                None => Event::InitSame(key.clone()),
+            };
+            list.entry(key.clone()).or_insert_with(as_it_was);
+        }
+        let list = list.into_values();
+        let begun = std::iter::once(Event::Init).chain(list);
+        begun.chain([Event::InitDone]).collect()
+    }
+
     /// Takes a complete list; returns the differences.
     pub(super) fn replace(&mut self, listing: Listing) -> Vec<Event<Workload>> {
-        let mut stay: BTreeSet<WorkloadKey> = listing.workloads.keys().cloned().collect();
-        self.bad.clear();
-        for bad in listing.bad {
-            let hidden = self.workloads.keys().filter(|key| bad.may_be(key));
-            stay.extend(hidden.cloned());
-            self.note_bad(bad);
-        }
-        let gone: Vec<_> = self
-            .workloads
-            .keys()
-            .filter(|k| !stay.contains(k))
-            .cloned()
-            .collect();
+        let gone = self.settle(listing.bad, &listing.workloads);
         let changed = listing.workloads.into_values().filter_map(|w| self.put(w));
         let mut events: Vec<_> = changed.collect();
         events.extend(gone.iter().filter_map(|key| self.remove(key)));
         events
+    }
+
+    /// Notes what is unreadable in a list; returns what is gone.
+    fn settle(
+        &mut self,
+        bad: Vec<Undecodable>,
+        readable: &BTreeMap<WorkloadKey, Workload>,
+    ) -> Vec<WorkloadKey> {
+        let hidden = |key: &&WorkloadKey| bad.iter().any(|bad| bad.may_be(key));
+        let lacking = self.workloads.keys();
+        let lacking = lacking.filter(|key| !readable.contains_key(*key));
+        let gone = lacking.filter(|key| !hidden(key)).cloned().collect();
+        self.bad.clear();
+        for bad in bad {
+            self.note_bad(bad);
+        }
+        gone
     }
 
     /// Takes what was read about one workload, `None` for nothing; returns the difference.
@@ -114,18 +161,26 @@ impl Sent {
             .collect()
     }
 
-    fn put(&mut self, workload: Workload) -> Option<Event<Workload>> {
+    fn put(&mut self, mut workload: Workload) -> Option<Event<Workload>> {
+        self.take(&mut workload).then(|| Event::Apply(workload))
+    }
+
+    /// Keeps what is needed of a workload; tells whether it is another than before.
+    fn take(&mut self, workload: &mut Workload) -> bool {
         let key = workload.key();
         self.bad.remove(&(key.kind, key.id.to_string()));
-        let same = self
-            .workloads
-            .get(&key)
-            .is_some_and(|before| same(before, &workload));
-        if same {
-            return None;
+        let digest = digest(workload);
+        let before = self.workloads.get(&key);
+        if before.is_some_and(|before| before.digest == digest) {
+            return false;
         }
-        self.workloads.insert(key, workload.clone());
-        Some(Event::Apply(workload))
+        let held = Held {
+            digest,
+            instances: instances(workload),
+            last: Last::of(workload),
+        };
+        self.workloads.insert(key, held);
+        true
     }
 
     fn remove(&mut self, key: &WorkloadKey) -> Option<Event<Workload>> {
@@ -175,33 +230,18 @@ impl Sent {
     }
 }
 
-/// Equal but for the times of health checks: a check that passes once more is no news.
-fn same(a: &Workload, b: &Workload) -> bool {
-    match (a, b) {
-        (Workload::App(x), Workload::App(y)) if x != y => {
-            let checked = |w: &Workload| matches!(w, Workload::App(w) if w.app.tasks.iter().any(|t| !t.health_check_results.is_empty()));
-            checked(a) && checked(b) && timeless(a) == timeless(b)
-        }
-        _ => a == b,
-    }
+/// Of all that is in it, but for the times of health checks.
+fn digest(workload: &Workload) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    workload.hash(&mut hasher);
+    hasher.finish()
 }
 
-fn timeless(workload: &Workload) -> Workload {
-    let mut workload = workload.clone();
-    if let Workload::App(w) = &mut workload {
-        let tasks = Arc::make_mut(w).app.tasks.iter_mut();
-        for result in tasks.flat_map(|task| &mut task.health_check_results) {
-            let HealthCheckResult {
-                last_failure,
-                last_success,
-                ..
-            } = result;
-            for time in [last_failure, last_success].into_iter().flatten() {
-                *time = Timestamp::UNIX_EPOCH;
-            }
-        }
+fn instances(workload: &Workload) -> usize {
+    match workload {
+        Workload::App(w) => w.app.tasks.len(),
+        Workload::Pod(w) => w.status.instances.len(),
     }
-    workload
 }
 
 #[cfg(test)]
@@ -217,7 +257,9 @@ mod tests {
         let word = |event: &Event<Workload>| match event {
             Event::Apply(w) => format!("+ {}", w.key().id),
             Event::Delete(k) => format!("- {}", k.id),
-            other => panic!("{other:?}"),
+            Event::InitApply(w) => format!("init+ {}", w.key().id),
+            Event::InitSame(k) => format!("init= {}", k.id),
+            Event::Init | Event::InitDone => String::new(),
         };
         events.iter().map(word).collect()
     }
@@ -253,6 +295,33 @@ mod tests {
         assert!(problems[0].effect.contains("stays in force"));
         sent.replace(apps(r#"{"id":"/a"},{"id":"/b"}"#));
         assert_eq!(sent.problems(), []);
+    }
+
+    #[test]
+    fn a_session_begins_with_all_and_what_is_unreadable_is_as_it_was() {
+        let mut sent = sent(r#"{"id":"/a"},{"id":"/b"},{"id":"/c"},{"id":"/d"}"#);
+        let list = r#"{"id":"/a"},{"id":"/b","tasks":7},{"id":"/c","labels":{"istio":"c"}}"#;
+        let told = words(&sent.begin(apps(list)));
+        assert_eq!(told, ["", "init+ /a", "init= /b", "init+ /c", ""]);
+        assert_eq!(
+            words(&sent.replace(apps(
+                r#"{"id":"/a"},{"id":"/b"},{"id":"/c","labels":{"istio":"c"}}"#
+            ))),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn what_another_run_knew_is_told_in_the_first_list_and_then_known() {
+        let before = apps(r#"{"id":"/a"},{"id":"/b"}"#).workloads;
+        let before: Vec<Workload> = before.into_values().collect();
+        let mut sent = Sent::remember(before.clone());
+        let list = r#"{"id":"/a","tasks":7},{"id":"/b"},{"id":"/c","tasks":7}"#;
+        let told = sent.begin(apps(list));
+        assert_eq!(words(&told), ["", "init+ /a", "init+ /b", ""]);
+        assert_eq!(told[1], Event::InitApply(before[0].clone()));
+        let told = words(&sent.begin(apps(list)));
+        assert_eq!(told, ["", "init= /a", "init+ /b", ""]);
     }
 
     #[test]
@@ -305,7 +374,9 @@ mod tests {
         let pods = decode::listing(br#"{"apps":[]}"#, br#"[{"id":"/p"}]"#).unwrap();
         let mut mixed = sent(r#"{"id":"/a"},{"id":"/b"},{"id":"/c"},{"id":"/d"}"#);
         let apps_only = apps(r#"{"id":"/a"},{"id":"/b"},{"id":"/c"},{"id":"/d"}"#);
-        mixed.workloads.extend(pods.workloads);
+        for pod in pods.workloads.into_values() {
+            mixed.put(pod);
+        }
         assert!(mixed.doubts(&apps_only), "all pods vanished");
     }
 

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::agents::{self, Agents};
 use super::client::Client;
+use super::decode::Listing;
 use super::dirty::{Dirty, Work};
 use super::endpoint;
 use super::failure::Failure;
@@ -67,8 +68,11 @@ impl Memory {
             status: self.report.status_sender(),
         };
         self.ask_name(base, &mut inlet).await?;
-        self.read_all(base, &mut inlet).await?;
-        self.introduce(base).await?;
+        let listing = self.read_all(base, &mut inlet).await?;
+        let list = self.sent.begin(listing);
+        self.forget();
+        self.agents.retain(|key| self.sent.has(key));
+        self.introduce(base, list).await?;
         let mut resync = Instant::now() + jittered(timing.resync);
         loop {
             let wake = inlet.dirty.due().map_or(resync, |due| due.min(resync));
@@ -83,7 +87,10 @@ impl Memory {
             let events = match self.amount(work, resync <= Instant::now()) {
                 Work::Ids(ids) => self.read_some(base, &mut inlet, ids).await?,
                 Work::Everything => {
-                    let events = self.read_all(base, &mut inlet).await?;
+                    let listing = self.read_all(base, &mut inlet).await?;
+                    let events = self.sent.replace(listing);
+                    self.forget();
+                    self.agents.retain(|key| self.sent.has(key));
                     resync = Instant::now() + jittered(timing.resync);
                     self.resynced();
                     events
@@ -108,11 +115,7 @@ impl Memory {
         }
     }
 
-    async fn read_all(
-        &mut self,
-        base: &Url,
-        inlet: &mut Inlet,
-    ) -> Result<Vec<Event<Workload>>, Failure> {
+    async fn read_all(&mut self, base: &Url, inlet: &mut Inlet) -> Result<Listing, Failure> {
         let reading = reading(&self.client, base, &self.options);
         let (sent, versions, agents) = (&self.sent, &mut self.versions, &mut self.agents);
         let mut listing = inlet
@@ -124,10 +127,7 @@ impl Memory {
             })
             .await?;
         self.judge(inlet, listing.workloads.values_mut());
-        let events = self.sent.replace(listing);
-        self.forget();
-        self.agents.retain(self.sent.all());
-        Ok(events)
+        Ok(listing)
     }
 
     async fn read_some(
@@ -171,8 +171,8 @@ impl Memory {
     }
 
     fn forget(&mut self) {
-        self.versions.retain(|key| self.sent.get(key).is_some());
-        self.verdicts.retain(|key| self.sent.get(key).is_some());
+        self.versions.retain(|key| self.sent.has(key));
+        self.verdicts.retain(|key| self.sent.has(key));
     }
 
     /// Who does not tell its name is followed all the same.
@@ -202,18 +202,15 @@ impl Memory {
     }
 
     /// The complete list that begins every session.
-    async fn introduce(&mut self, base: &Url) -> Result<(), Failure> {
-        let tasks: usize = self.sent.all().map(instances).sum();
+    async fn introduce(&mut self, base: &Url, list: Vec<Event<Workload>>) -> Result<(), Failure> {
+        let tasks = self.sent.instances();
         let (source, workloads) = (self.report.source(), self.sent.len());
         tracing::info!(%source, url = %base, workloads, tasks, "in step with Marathon");
         let problems = self.problems();
         self.report.problems(problems).await?;
-        self.report.say(Change::Workload(Event::Init)).await?;
-        for workload in self.sent.all() {
-            let event = Event::InitApply(workload.clone());
+        for event in list {
             self.report.say(Change::Workload(event)).await?;
         }
-        self.report.say(Change::Workload(Event::InitDone)).await?;
         self.resynced();
         self.synced = Some(Instant::now());
         Ok(())
@@ -283,7 +280,7 @@ async fn complete<'a>(
 ) {
     let mut workloads: Vec<&mut Workload> = workloads.collect();
     let again = workloads.iter_mut().map(|w| &mut **w);
-    let last = |key: &WorkloadKey| sent.get(key);
+    let last = |key: &WorkloadKey| sent.last(key);
     versions
         .complete(reading.client, reading.base, reading.parallel, again, last)
         .await;
@@ -296,12 +293,5 @@ fn reading<'a>(client: &'a Client, base: &'a Url, options: &Options) -> Reading<
         base,
         parallel: options.parallel,
         confirm: options.timing.confirm,
-    }
-}
-
-fn instances(workload: &Workload) -> usize {
-    match workload {
-        Workload::App(w) => w.app.tasks.len(),
-        Workload::Pod(w) => w.status.instances.len(),
     }
 }

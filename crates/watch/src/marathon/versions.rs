@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::marathon::{App, PodStatus, Workload, WorkloadKey};
+use api::marathon::{App, Pod, PodStatus, Workload, WorkloadKey, WorkloadKind};
 use futures::StreamExt;
 use futures::stream;
 use jiff::Timestamp;
@@ -20,6 +20,14 @@ use super::endpoint;
 #[derive(Default)]
 pub(super) struct Versions {
     known: BTreeMap<WorkloadKey, BTreeMap<String, Specification>>,
+}
+
+/// What the versions of a workload said when it was last read.
+pub(super) struct Last {
+    kind: WorkloadKind,
+    /// The latest one, as JSON: it is rarely needed, and a third as large.
+    latest: Box<str>,
+    others: Vec<Specification>,
 }
 
 // === impl Versions ===
@@ -35,7 +43,7 @@ impl Versions {
         base: &Url,
         parallel: usize,
         workloads: impl IntoIterator<Item = &'a mut Workload>,
-        last: impl Fn(&WorkloadKey) -> Option<&'a Workload>,
+        last: impl Fn(&WorkloadKey) -> Option<&'a Last>,
     ) {
         let workloads: Vec<_> = workloads.into_iter().collect();
         let missing = workloads
@@ -86,7 +94,7 @@ impl Versions {
         wanted.map(|version| (key.clone(), version)).collect()
     }
 
-    fn fill(&mut self, workload: &mut Workload, last: Option<&Workload>) {
+    fn fill(&mut self, workload: &mut Workload, last: Option<&Last>) {
         let key = workload.key();
         let wanted = wanted(workload);
         let mut known = self.known.remove(&key).unwrap_or_default();
@@ -95,7 +103,7 @@ impl Versions {
             let found = known
                 .get(version)
                 .cloned()
-                .or_else(|| earlier(last?, version));
+                .or_else(|| last?.specification(version));
             match (&mut *workload, found) {
                 (Workload::App(w), Some(Specification::App(app))) => {
                     Arc::make_mut(w).versions.push(app);
@@ -109,6 +117,64 @@ impl Versions {
         if !known.is_empty() {
             self.known.insert(key, known);
         }
+    }
+}
+
+// === impl Last ===
+
+impl Last {
+    /// Changes nothing; nobody else may hold the workload, or it would be copied.
+    pub(super) fn of(workload: &mut Workload) -> Last {
+        let kind = workload.key().kind;
+        let (latest, others) = match workload {
+            Workload::App(w) => {
+                let w = Arc::make_mut(w);
+                let tasks = std::mem::take(&mut w.app.tasks);
+                let latest = serde_json::to_string(&w.app);
+                w.app.tasks = tasks;
+                let others = w.versions.iter().cloned();
+                (latest, others.map(Specification::App).collect())
+            }
+            Workload::Pod(w) => {
+                let others = w.versions.iter().cloned();
+                let others = others.map(Specification::Pod).collect();
+                (serde_json::to_string(&w.status.spec), others)
+            }
+        };
+        Last {
+            kind,
+            // Empty, it is no version.
+            latest: latest.unwrap_or_default().into(),
+            others,
+        }
+    }
+
+    /// A version as far as it can be told from what was known.
+    fn specification(&self, version: &str) -> Option<Specification> {
+        let at: Option<Timestamp> = version.parse().ok();
+        let kept = self.others.iter().find(|other| match other {
+            Specification::App(app) => at.is_some() && app.version == at,
+            Specification::Pod(pod) => pod.version.as_deref() == Some(version),
+        });
+        let was_latest = || match self.kind {
+            WorkloadKind::App => self.app(at?).map(Specification::App),
+            WorkloadKind::Pod => self.pod(version).map(Specification::Pod),
+        };
+        kept.cloned().or_else(was_latest)
+    }
+
+    fn app(&self, at: Timestamp) -> Option<Arc<App>> {
+        let mut app: App = serde_json::from_str(&self.latest).ok()?;
+        let until = app.version?;
+        (describes(&app, at) && at <= until).then(|| {
+            app.version = Some(at);
+            Arc::new(app)
+        })
+    }
+
+    fn pod(&self, version: &str) -> Option<Arc<Pod>> {
+        let pod: Pod = serde_json::from_str(&self.latest).ok()?;
+        (pod.version.as_deref() == Some(version)).then(|| Arc::new(pod))
     }
 }
 
@@ -163,41 +229,8 @@ fn format_version(version: Timestamp) -> String {
     format!("{version:.3}")
 }
 
-/// The version as far as it can be told from what was known before.
-fn earlier(last: &Workload, version: &str) -> Option<Specification> {
-    match last {
-        Workload::App(w) => {
-            let at: Timestamp = version.parse().ok()?;
-            let kept = w
-                .versions
-                .iter()
-                .find(|app| app.version == Some(at))
-                .cloned();
-            let was_latest = || {
-                let until = w.app.version?;
-                (describes(&w.app, at) && at <= until).then(|| {
-                    let mut app = w.app.clone();
-                    app.tasks.clear();
-                    app.version = Some(at);
-                    Arc::new(app)
-                })
-            };
-            kept.or_else(was_latest).map(Specification::App)
-        }
-        Workload::Pod(w) => {
-            let is_it = |of: &Option<String>| of.as_deref() == Some(version);
-            let kept = w.versions.iter().find(|pod| is_it(&pod.version)).cloned();
-            let was_latest =
-                || is_it(&w.status.spec.version).then(|| Arc::new(w.status.spec.clone()));
-            kept.or_else(was_latest).map(Specification::Pod)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use api::marathon::WorkloadKind;
-
     use super::*;
 
     fn workload(kind: WorkloadKind, json: serde_json::Value) -> Workload {
@@ -247,9 +280,9 @@ mod tests {
     fn what_cannot_be_read_is_taken_from_what_was_the_latest_before() {
         let mut versions = Versions::default();
         // T1 was configured, T2 only scaled; the tasks have T1.
-        let before = app(T2, T1, &[T1]);
+        let mut before = app(T2, T1, &[T1]);
         let mut now = app(T3, T3, &[T1, T3]);
-        versions.fill(&mut now, Some(&before));
+        versions.fill(&mut now, Some(&Last::of(&mut before)));
         let Workload::App(w) = &now else {
             panic!("an app")
         };
@@ -267,7 +300,7 @@ mod tests {
         assert_eq!(told, [(T1.to_owned(), T2, 0)]);
         // And from there once more.
         let mut later = app(T3, T3, &[T1, T3]);
-        versions.fill(&mut later, Some(&now));
+        versions.fill(&mut later, Some(&Last::of(&mut now)));
         assert_eq!(later, now);
         let mut without = app(T3, T3, &[T1, T3]);
         versions.fill(&mut without, None);

@@ -99,6 +99,12 @@ impl<T: Keyed + Serialize> Said<T> {
         match event {
             Event::Init => self.begun = Some(BTreeMap::new()),
             Event::InitApply(thing) => put(self.begun.get_or_insert_default(), thing),
+            Event::InitSame(key) => {
+                let text = self.complete.as_ref().and_then(|texts| texts.get(key));
+                if let Some(text) = text.cloned() {
+                    self.begun.get_or_insert_default().insert(key.clone(), text);
+                }
+            }
             Event::InitDone => {
                 self.complete = self.begun.take().or_else(|| self.complete.take());
                 return Noted::Completed;

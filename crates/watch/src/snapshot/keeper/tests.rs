@@ -180,6 +180,30 @@ async fn lists_that_are_kept_stay_over_a_second_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_new_list_tells_to_be_as_it_was_is_kept_as_it_was() {
+    let mut rig = Rig::start(tempfile::tempdir().unwrap());
+    rig.say("marathon", list(&["/a", "/b", "/c"])).await;
+    let key = |id: &str| workload(id).key();
+    let words = vec![
+        Event::Init,
+        Event::InitApply(workload("/a")),
+        Event::InitSame(key("/b")),
+        Event::InitSame(key("/never")),
+        Event::InitDone,
+    ];
+    rig.say(
+        "marathon",
+        words.into_iter().map(Change::Workload).collect(),
+    )
+    .await;
+    let path = rig.path();
+    let _dir = rig.stop().await;
+    assert_eq!(ids(&path, "marathon"), ["/a", "/b"]);
+    let snapshot = Snapshot::load(&path).unwrap().unwrap();
+    assert_eq!(snapshot.workloads("marathon")[1], workload("/b"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_is_kept_only_when_it_is_complete() {
     let mut rig = Rig::start(tempfile::tempdir().unwrap());
     rig.say("marathon", list(&["/a"])).await;
