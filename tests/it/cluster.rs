@@ -2,6 +2,7 @@
 //! user, DNS, etcd, kube-apiserver and kubectl. Only Marathon is simulated.
 
 mod chapter; // from the Markdown of the guide to steps
+mod checks; // what Marathon asks itself, at a proxy
 mod expect; // what is seen, against what should be
 mod failover; // Marathon's leader goes, and tasks change meanwhile
 mod faults; // parts are killed, stopped, away; traffic goes on

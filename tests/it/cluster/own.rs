@@ -9,7 +9,13 @@ use super::stage::*;
 use super::started;
 
 /// A pod of an application and its sidecar, whose container has a name of its own.
-fn pod(name: &str, version: &str, image: &str, port: u16, command: Option<&str>) -> Value {
+pub(super) fn pod(
+    name: &str,
+    version: &str,
+    image: &str,
+    port: u16,
+    command: Option<&str>,
+) -> Value {
     let id = match version {
         "" | "v1" => format!("/{name}"),
         version => format!("/{name}-{version}"),
@@ -63,7 +69,7 @@ fn gateway() -> Value {
 }
 
 /// An app on the bridge: Docker's, if it has an image.
-fn app(id: &str, image: Option<&str>, command: Option<&str>, port: u16) -> Value {
+pub(super) fn app(id: &str, image: Option<&str>, command: Option<&str>, port: u16) -> Value {
     let mut app = json!({
         "id": id, "labels": {"istio": id.trim_start_matches('/')}, "instances": 1,
         "cpus": 0.1, "mem": 128, "networks": [{"mode": "container/bridge"}],
@@ -81,7 +87,7 @@ fn app(id: &str, image: Option<&str>, command: Option<&str>, port: u16) -> Value
 }
 
 /// As an operator does it: a file, and `dcos`.
-async fn add(rig: &Rig, kind: &str, definition: &Value) {
+pub(super) async fn add(rig: &Rig, kind: &str, definition: &Value) {
     let file = rig.layout().directory().join("definition.json");
     std::fs::write(&file, definition.to_string()).unwrap();
     type_in(rig, &format!("dcos marathon {kind} add {}", file.display())).await;
