@@ -23,7 +23,7 @@ pub use pod::{
     Condition, ContainerSpec, ContainerStatus, EndpointSpec, EndpointStatus, NetworkStatus, Pod,
     PodInstance, PodStatus,
 };
-pub use probe::{Language, Probe, ProbedPort};
+pub use probe::{Language, Probe, ProbedPort, Purpose};
 
 /// Something that Marathon runs, with all that is known of its instances. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]

@@ -206,7 +206,7 @@ pub const BAD_SELECTOR: &str = "PH0608";
 pub const PORTS_WITHOUT_SELECTOR: &str = "PH0609";
 /// An older policy already holds for the same.
 pub const AUTHENTICATION_TWICE: &str = "PH0610";
-/// Marathon itself checks the health of a port that takes mutual TLS only.
+/// Marathon itself checks a port that takes mutual TLS only.
 pub const CHECK_REFUSED: &str = "PH0614";
 /// An authorization policy cannot be understood.
 pub const BAD_AUTHORIZATION: &str = "PH0621";

@@ -72,6 +72,8 @@ pub struct DiscoveryPort {
 #[derive(Debug, Clone, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReadinessCheck {
+    pub protocol: Option<String>,
+    pub port_name: Option<String>,
     pub interval_seconds: Option<u64>,
     pub timeout_seconds: Option<u64>,
 }

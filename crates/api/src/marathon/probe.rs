@@ -2,19 +2,32 @@
 //!
 //! Checks of the kinds `MESOS_…` and `COMMAND` are performed beside the task, by Mesos, and so are
 //! all checks of pods. Only apps have others: `HTTP`, which a check without a protocol is as well,
-//! `HTTPS` and `TCP`, which the leading Marathon performs.
+//! `HTTPS` and `TCP`, which the leading Marathon performs. Readiness is always its own to ask, over
+//! HTTP or HTTPS.
 
 use serde_json::Value;
 
-use super::App;
+use super::{App, ReadinessCheck};
 
-/// One health check of an app that comes from Marathon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The port of a readiness check that names none.
+const READINESS_PORT: &str = "http-api";
+
+/// One check of an app that comes from Marathon.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// The index in `healthChecks`.
+    pub purpose: Purpose,
+    /// The index in its list.
     pub position: usize,
     pub language: Language,
     pub port: ProbedPort,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// In `healthChecks`: whoever fails is killed.
+    Health,
+    /// In `readinessChecks`: a deployment waits for them.
+    Readiness,
 }
 
 /// What Marathon speaks.
@@ -28,10 +41,12 @@ pub enum Language {
 }
 
 /// Where Marathon asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbedPort {
     /// By its place among the declared ports.
     Index(usize),
+    /// By its name among them.
+    Name(String),
     /// By its number, at the address of the agent or of the container.
     Number(u16),
 }
@@ -41,7 +56,9 @@ pub enum ProbedPort {
 impl App {
     pub fn probes(&self) -> impl Iterator<Item = Probe> {
         let checks = self.health_checks.iter().enumerate();
-        checks.filter_map(|(position, check)| Probe::of(position, check))
+        let health = checks.filter_map(|(position, check)| Probe::health(position, check));
+        let checks = self.readiness_checks.iter().enumerate();
+        health.chain(checks.filter_map(|(position, check)| Probe::readiness(position, check)))
     }
 }
 
@@ -49,7 +66,7 @@ impl App {
 
 impl Probe {
     /// `None` for a check that does not come from Marathon, or of a kind that nobody knows.
-    fn of(position: usize, check: &Value) -> Option<Probe> {
+    fn health(position: usize, check: &Value) -> Option<Probe> {
         let language = match check.get("protocol").and_then(Value::as_str) {
             None | Some("HTTP") => Language::Http,
             Some("HTTPS") => Language::Https,
@@ -62,9 +79,25 @@ impl Probe {
             (None, index) => ProbedPort::Index(usize::try_from(index.unwrap_or(0)).ok()?),
         };
         Some(Probe {
+            purpose: Purpose::Health,
             position,
             language,
             port,
+        })
+    }
+
+    fn readiness(position: usize, check: &ReadinessCheck) -> Option<Probe> {
+        let language = match check.protocol.as_deref() {
+            None | Some("HTTP") => Language::Http,
+            Some("HTTPS") => Language::Https,
+            Some(_) => return None,
+        };
+        let name = check.port_name.as_deref().unwrap_or(READINESS_PORT);
+        Some(Probe {
+            purpose: Purpose::Readiness,
+            position,
+            language,
+            port: ProbedPort::Name(name.to_owned()),
         })
     }
 }
@@ -117,6 +150,20 @@ mod tests {
             let app: App = serde_json::from_value(app).unwrap();
             let found = app.probes().next().map(|p| (p.language, p.port));
             assert_eq!(found, expected, "{check}");
+        }
+    }
+
+    #[test]
+    fn readiness_is_asked_by_the_name_of_a_port() {
+        for (check, name) in [
+            (json!({}), "http-api"),
+            (json!({"portName": "admin", "intervalSeconds": 30}), "admin"),
+        ] {
+            let app = json!({"id": "/a", "readinessChecks": [check]});
+            let app: App = serde_json::from_value(app).unwrap();
+            let [probe] = app.probes().collect::<Vec<_>>().try_into().unwrap();
+            assert_eq!(probe.purpose, Purpose::Readiness);
+            assert_eq!(probe.port, ProbedPort::Name(name.to_owned()));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Health checks that Marathon performs itself, at ports that take mutual TLS only.
+//! Checks that Marathon performs itself, at ports that take mutual TLS only.
 //!
 //! Marathon has no certificate of the mesh. It asks over HTTP in clear, over HTTPS without a
 //! certificate of its own, and of TCP it wants nothing but the connection, which the proxy takes
@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::marathon::Language;
+use api::marathon::{Language, Purpose};
 use model::Diagnostic;
 use model::authentication::{Effective, Mode, Policies};
 
@@ -78,10 +78,19 @@ fn is_refused(asked: &Asked, effective: &Effective<'_>) -> bool {
 
 fn tell(asked: &Asked, effective: &Effective<'_>, report: &mut Report) {
     let language = asked.probe.language;
-    let killed = "the proxy refuses the check, and Marathon kills the tasks";
+    let (list, refused) = match asked.probe.purpose {
+        Purpose::Health => (
+            "healthChecks",
+            "the proxy refuses the check, and Marathon kills the tasks",
+        ),
+        Purpose::Readiness => (
+            "readinessChecks",
+            "the proxy refuses the check, and deployments wait for it for ever",
+        ),
+    };
     let (how, effect) = match language {
-        Language::Http => ("Marathon asks it in clear", killed),
-        Language::Https => ("Marathon asks it without a certificate", killed),
+        Language::Http => ("Marathon asks it in clear", refused),
+        Language::Https => ("Marathon asks it without a certificate", refused),
         Language::Tcp => (
             "the proxy takes the connection, which is all that Marathon asks for",
             "the check passes while the proxy runs, whatever the application does",
@@ -92,21 +101,33 @@ fn tell(asked: &Asked, effective: &Effective<'_>, report: &mut Report) {
         ToString::to_string,
     );
     let port = asked.arrival.number();
+    report.warn(
+        codes::CHECK_REFUSED,
+        format!("{list}[{}].protocol", asked.probe.position),
+        format!("{policy} demands mutual TLS of port {port}, and {how}"),
+        effect,
+        remedy(asked),
+    );
+}
+
+/// Nobody but Marathon asks for readiness; Mesos' checks of health pass no proxy.
+fn remedy(asked: &Asked) -> String {
+    let language = asked.probe.language;
     let name = language.name();
+    let otherwise = match asked.probe.purpose {
+        Purpose::Health => {
+            format!("use MESOS_{name} or COMMAND, which run inside the container")
+        }
+        Purpose::Readiness => format!("check health by MESOS_{name} in its place"),
+    };
     let open = match language {
         Language::Tcp => "",
         Language::Http | Language::Https => {
             ", or let a policy take plaintext on this port, such as by portLevelMtls"
         }
     };
-    report.warn(
-        codes::CHECK_REFUSED,
-        format!("healthChecks[{}].protocol", asked.probe.position),
-        format!("{policy} demands mutual TLS of port {port}, and {how}"),
-        effect,
-        format!(
-            "use MESOS_{name} or COMMAND, which run inside the container{open}; or leave the port \
-             out of interception, and label it istio.io/exclude: \"true\""
-        ),
-    );
+    format!(
+        "{otherwise}{open}; or leave the port out of interception, and label it \
+         istio.io/exclude: \"true\""
+    )
 }

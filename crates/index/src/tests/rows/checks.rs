@@ -158,6 +158,28 @@ fn row44_https_is_told_unless_callers_need_no_certificate() {
     }
 }
 
+/// Readiness is always Marathon's to ask.
+#[test]
+fn row44_a_readiness_check_is_told_as_well() {
+    let readiness = |check: Value| {
+        let mappings = json!([{"containerPort": 8080, "hostPort": 0, "name": "http-api"}]);
+        let mut app = app("shop", "container/bridge", mappings, vec![]);
+        app["readinessChecks"] = json!([check]);
+        app_workload(app, vec![])
+    };
+    let world = world_of(vec![readiness(json!({"path": "/ready"}))], vec![strict()]);
+    let found = diagnostic(&world, codes::CHECK_REFUSED);
+    assert_eq!(found.field, "readinessChecks[0].protocol");
+    assert!(
+        found.effect.contains("deployments wait"),
+        "{}",
+        found.effect
+    );
+    let elsewhere = readiness(json!({"portName": "other"}));
+    assert!(!is_told(elsewhere, vec![strict()]));
+    assert!(!is_told(readiness(json!({})), vec![]));
+}
+
 /// By number a check asks the agent's port, on a container network the container's.
 #[test]
 fn row44_a_port_by_number_is_that_of_the_agent_or_of_the_container() {

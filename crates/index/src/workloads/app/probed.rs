@@ -1,7 +1,7 @@
-//! Where those health checks arrive that Marathon performs itself.
+//! Where those checks arrive that Marathon performs itself.
 //!
-//! It asks `agent:hostPort`, or the container's own address where a port has no host port: either
-//! way as any caller from outside, through what stands before the application.
+//! It asks `agent:hostPort`, or the container's own address on a container network: either way as any
+//! caller from outside, through what stands before the application.
 
 use std::sync::Arc;
 
@@ -39,12 +39,15 @@ pub(super) fn read(app: &App, latest: &Revision) -> Option<Arc<Probed>> {
 
 /// `None` where that is behind no proxy, or cannot be told.
 fn arrival(app: &App, latest: &Revision, specs: &[Spec<'_>], probe: &Probe) -> Option<Arrival> {
-    let position = match probe.port {
-        ProbedPort::Index(index) => index,
-        ProbedPort::Number(number) => match position(app, latest.mode, specs, number) {
+    let position = match &probe.port {
+        ProbedPort::Index(index) => *index,
+        ProbedPort::Name(name) => specs.iter().position(|spec| spec.name == *name)?,
+        ProbedPort::Number(number) => match position(app, latest.mode, specs, *number) {
             Some(position) => position,
             // Interception takes whatever comes to a container's own address.
-            None => return (latest.mode == Mode::Container).then_some(Arrival::Undeclared(number)),
+            None => {
+                return (latest.mode == Mode::Container).then_some(Arrival::Undeclared(*number));
+            }
         },
     };
     let spec = specs.get(position)?;
