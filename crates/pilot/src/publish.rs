@@ -196,8 +196,10 @@ fn replace<T: PartialEq>(old: &mut T, new: T) -> bool {
     changed
 }
 
+/// What is due is not put to sleep: the runtime's timers round up to the next millisecond.
 async fn until(at: Option<Instant>) {
     match at {
+        Some(at) if at <= Instant::now() => {}
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }

@@ -14,13 +14,13 @@ pub(crate) enum Pair<L, R> {
     Both(L, R),
 }
 
-/// Joins two sequences, each strictly ascending by its key.
+/// Joins two sequences, each strictly ascending by its name.
 pub(crate) fn join<K, L, R>(
     left: impl Iterator<Item = (K, L)>,
     right: impl Iterator<Item = (K, R)>,
 ) -> impl Iterator<Item = (K, Pair<L, R>)>
 where
-    K: Ord,
+    K: AsRef<str>,
 {
     Join {
         left: left.peekable(),
@@ -35,7 +35,7 @@ struct Join<A: Iterator, B: Iterator> {
 
 impl<K, L, R, A, B> Iterator for Join<A, B>
 where
-    K: Ord,
+    K: AsRef<str>,
     A: Iterator<Item = (K, L)>,
     B: Iterator<Item = (K, R)>,
 {
@@ -43,7 +43,7 @@ where
 
     fn next(&mut self) -> Option<Self::Item> {
         let order = match (self.left.peek(), self.right.peek()) {
-            (Some((left, _)), Some((right, _))) => left.cmp(right),
+            (Some((left, _)), Some((right, _))) => compare(left.as_ref(), right.as_ref()),
             (Some(_), None) => Ordering::Less,
             (None, _) => Ordering::Greater,
         };
@@ -59,6 +59,14 @@ where
                 Some((key, Pair::Both(left, right)))
             }
         }
+    }
+}
+
+/// Most names are shared, so that nearly all that are equal are the same bytes.
+fn compare(left: &str, right: &str) -> Ordering {
+    match std::ptr::eq(left, right) {
+        true => Ordering::Equal,
+        false => left.cmp(right),
     }
 }
 

@@ -81,7 +81,7 @@ impl Memory {
                     heard?;
                     continue;
                 }
-                () = sleep_until(wake) => {}
+                () = until(wake) => {}
             }
             let work = inlet.dirty.take(Instant::now());
             let events = match self.amount(work, resync <= Instant::now()) {
@@ -285,6 +285,13 @@ async fn complete<'a>(
         .complete(reading.client, reading.base, reading.parallel, again, last)
         .await;
     agents.complete(&mut workloads, agents::resolve).await;
+}
+
+/// What is due is not put to sleep: the runtime's timers round up to the next millisecond.
+async fn until(at: Instant) {
+    if at > Instant::now() {
+        sleep_until(at).await;
+    }
 }
 
 fn reading<'a>(client: &'a Client, base: &'a Url, options: &Options) -> Reading<'a> {

@@ -209,7 +209,7 @@ impl<'a> Flush<'a> {
         if track.full_set {
             let keep = track.gone.keys().map(Arc::clone).collect();
             let all = self.view(kind).full_set(later, &keep);
-            self.emit(kind, &plan.send, all, Vec::new());
+            self.emit(kind, Some(&plan.send), all, Vec::new());
         } else if self.stream.mode == Mode::Delta {
             self.send_parts(kind, plan.send, plan.absent);
         } else {
@@ -230,15 +230,10 @@ impl<'a> Flush<'a> {
                 || track.suspects.contains_key(&resource.name)
         });
         if alone.is_empty() || !together.is_empty() || !absent.is_empty() {
-            self.emit(kind, &together.clone(), together, absent);
+            self.emit(kind, None, together, absent);
         }
         for resource in alone {
-            self.emit(
-                kind,
-                std::slice::from_ref(&resource),
-                vec![resource.clone()],
-                Vec::new(),
-            );
+            self.emit(kind, None, vec![resource], Vec::new());
         }
     }
 
@@ -282,25 +277,27 @@ impl<'a> Flush<'a> {
         if track.full_set {
             ripe.iter().for_each(|name| track.forget(name));
             let all = self.view(kind).full_set(&BTreeSet::new(), keep);
-            self.emit(kind, &[], all, Vec::new());
+            self.emit(kind, Some(&[]), all, Vec::new());
         } else if self.stream.mode == Mode::Delta {
-            self.emit(kind, &[], Vec::new(), ripe);
+            self.emit(kind, None, Vec::new(), ripe);
         } else {
             // State of the world has no removal for these kinds; the client drops the name itself.
             ripe.iter().for_each(|name| track.forget(name));
         }
     }
 
-    /// Writes one response and what it changes in our picture of the client.
+    /// Writes one response and what it changes in our picture of the client: all of its resources,
+    /// or those that `changed`.
     fn emit(
         &mut self,
         kind: Kind,
-        changed: &[Arc<Resource>],
+        changed: Option<&[Arc<Resource>]>,
         resources: Vec<Arc<Resource>>,
         removed: Vec<Arc<str>>,
     ) {
         self.stream.seq += 1;
         let seq = self.stream.seq;
+        let changed = changed.unwrap_or(&resources);
         let track = &mut self.stream.tracks[kind.index()];
         let version = match track.full_set {
             true => Version::of_set(&resources),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Stream;
-use super::ledger::Held;
+use super::ledger::{Held, keep_named};
 use super::look::Look;
 use super::subscription::Change;
 use crate::kind::Kind;
@@ -83,8 +83,8 @@ impl Stream {
         }
         // Who wants nothing any more is owed nothing: an empty full set would mean "delete all".
         track.answer_owed &= !track.wants_nothing();
-        if kind == Kind::Endpoint {
-            self.owed.retain(|name| track.wants(name));
+        if kind == Kind::Endpoint && !track.subscription.is_wildcard() {
+            keep_named(&mut self.owed, &track.ledger);
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::ordered::{Pair, join};
 use crate::resource::{Resource, Version};
 use crate::snapshot::Layers;
 
-pub(crate) use many::{add_all, pays, remove_all};
+pub(crate) use many::{add_all, keep_named, pays, remove_all};
 
 /// From how many entries on it pays to look for a base.
 const COMPACT_FROM: usize = 64;
@@ -256,15 +256,21 @@ impl Ledger {
         let named = !wildcard;
         let mut entries = Vec::new();
         for (name, pair) in join(wanted.named(), self.iter().map(|(n, d, h)| (n, (d, h)))) {
-            let (default, entry) = match pair {
-                Pair::Left(resource) => (Entry::sent(named, resource), Entry::default()),
-                Pair::Right((named, has)) => (Entry::default(), Entry::new(named, has)),
-                Pair::Both(resource, (is_named, has)) => {
-                    (Entry::sent(named, resource), Entry::new(is_named, has))
-                }
+            let (default, (is_named, has)) = match pair {
+                Pair::Left(resource) => (Some(resource), (false, None)),
+                Pair::Right(entry) => (None, entry),
+                Pair::Both(resource, entry) => (Some(resource), entry),
             };
-            if !entry.says(&default) {
-                entries.push((Arc::clone(name), entry));
+            let is_default = match (default, has) {
+                (Some(resource), Some(Has::Sent(sent))) => {
+                    is_named == named && sent.version == resource.version
+                }
+                (None, None) => !is_named,
+                _ => false,
+            };
+            // Names and resources are counted by all threads: nothing is cloned that need not be.
+            if !is_default {
+                entries.push((Arc::clone(name), Entry::new(is_named, has)));
             }
         }
         if entries.len() <= self.entries.len() / 2 {

@@ -41,6 +41,18 @@ pub(crate) fn remove_all(set: &mut BTreeSet<Arc<str>>, resources: &[Arc<Resource
     *set = left.map(|(name, _)| Arc::clone(name)).collect();
 }
 
+/// Takes the names that a client did not name out of a set.
+pub(crate) fn keep_named(set: &mut BTreeSet<Arc<str>>, ledger: &Ledger) {
+    if !pays(set.len(), ledger.most()) {
+        set.retain(|name| ledger.is_named(name));
+        return;
+    }
+    let named = ledger.names().map(|name| (name, ()));
+    let both = join(set.iter().map(|name| (name, ())), named);
+    let both = both.filter(|(_, pair)| matches!(pair, Pair::Both((), ())));
+    *set = both.map(|(name, _)| Arc::clone(name)).collect();
+}
+
 // === impl Ledger ===
 
 impl Ledger {
