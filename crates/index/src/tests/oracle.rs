@@ -125,6 +125,11 @@ fn referring(which: usize, variant: usize, host: &str) -> Object {
             "readers",
             json!({"subjects": [{"user": pick(["*", "a", "b", "a"])}], "roleRef": {"kind": "ServiceRole", "name": pick(["reader", "reader", "none", "reader"])}}),
         ),
+        17 => object(
+            "MeshPolicy",
+            "default",
+            json!({"peers": [{"mtls": {"mode": pick(["STRICT", "PERMISSIVE", "STRICT", "STRICT"])}}]}),
+        ),
         11 => object(
             "ServiceEntry",
             "entry",
@@ -148,7 +153,7 @@ fn referring(which: usize, variant: usize, host: &str) -> Object {
 }
 
 /// How many objects there are.
-const OBJECTS: usize = 17;
+const OBJECTS: usize = 18;
 
 /// The variant of every object that is refused.
 const BAD: u8 = 4;
@@ -175,7 +180,7 @@ fn object_of(which: usize, variant: u8) -> Object {
         _ => referring(which, usize::from(variant), host),
     };
     if variant == BAD {
-        object.spec = json!({"hosts": 7, "host": 7, "servers": 7, "targets": 7, "egress": 7, "mode": "7", "rules": 7, "subjects": 7});
+        object.spec = json!({"hosts": 7, "host": 7, "servers": 7, "targets": 7, "peers": 7, "egress": 7, "mode": "7", "rules": 7, "subjects": 7});
     }
     object.created = format!(
         "2024-01-0{}T00:00:00Z",

@@ -254,6 +254,34 @@ fn row44_the_finding_follows_policies_and_definitions() {
     assert!(is_told_after(config(Event::Apply(strict()))));
     assert!(!is_told_after(asked("MESOS_HTTP")));
     assert!(is_told_after(asked("HTTP")));
+    let gateway = || {
+        let servers = json!([{"port": {"number": 8080, "protocol": "HTTP"}, "hosts": ["*"]}]);
+        let spec = json!({"selector": {"istio": "shop"}, "servers": servers});
+        object("Gateway", "edge", spec)
+    };
+    assert!(!is_told_after(config(Event::Apply(gateway()))));
+    assert!(is_told_after(config(Event::Delete(gateway().key))));
     let gone = shop(json!({})).key();
     assert!(!is_told_after(workload(Event::Delete(gone))));
+}
+
+/// What is asked belongs to the definition, so no finding is looked at for a task's sake.
+#[test]
+fn row44_tasks_that_come_and_go_are_no_new_question() {
+    let with = |tasks: u32, check: Value| {
+        let mappings = json!([{"containerPort": 8080, "hostPort": 0, "name": "http"}]);
+        let tasks = (1..=tasks).map(|n| task("shop", n, json!([31000 + n])));
+        let mut app = app("shop", "container/bridge", mappings, tasks.collect());
+        app["healthChecks"] = json!([check]);
+        workload(Event::Apply(app_workload(app, vec![])))
+    };
+    let mut index = index();
+    index.apply(config(Event::Apply(strict())));
+    index.apply(with(1, json!({"protocol": "HTTP"})));
+    assert!(!told(&published(&mut index).world).is_empty());
+    index.apply(with(2, json!({"protocol": "HTTP"})));
+    assert!(index.workloads.probes.turned().is_empty());
+    assert!(!told(&published(&mut index).world).is_empty());
+    index.apply(with(2, json!({"protocol": "HTTPS"})));
+    assert_eq!(index.workloads.probes.turned().len(), 1);
 }
