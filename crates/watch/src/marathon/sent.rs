@@ -162,7 +162,7 @@ impl Sent {
     }
 
     fn put(&mut self, mut workload: Workload) -> Option<Event<Workload>> {
-        self.take(&mut workload).then(|| Event::Apply(workload))
+        self.take(&mut workload).then_some(Event::Apply(workload))
     }
 
     /// Keeps what is needed of a workload; tells whether it is another than before.
