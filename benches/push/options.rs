@@ -55,6 +55,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) extensions: bool,
 
+    /// Endpoint changes a second that churn tries; by default 10, 50 and 200.
+    #[arg(long, value_delimiter = ',', value_name = "RATE", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) churn: Vec<u32>,
+
     /// The longest time in seconds for one measurement; what has not happened then never will.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) limit: Option<u64>,
@@ -203,10 +207,10 @@ impl TryFrom<&Args> for Plan {
             extensions: args.extensions,
             limit: args.limit.map_or(seconds(5, 60), Duration::from_secs),
             span: seconds(2, 60),
-            churn: if args.quick {
-                vec![50]
-            } else {
-                vec![10, 50, 200]
+            churn: match (&args.churn[..], args.quick) {
+                ([], true) => vec![50],
+                ([], false) => vec![10, 50, 200],
+                (rates, _) => rates.to_vec(),
             },
             output: target.parent().unwrap_or(&target).join("bench"),
         })

@@ -171,6 +171,18 @@ async fn a_rolling_restart_shows_old_instances_with_their_own_version() {
         versions(ear, "/shop/details") == ["v1"] && versions(ear, "/reviews") == ["v1"]
     })
     .await;
+    // The new versions may be known before their instances are launched.
+    let staging = |s: &Simulator, id: &str| {
+        let tasks = s.tasks_of(id);
+        tasks.iter().any(|task| task.state == "TASK_STAGING")
+    };
+    let both = simulator.until(|s| {
+        ["/shop/details", "/reviews"]
+            .iter()
+            .all(|id| staging(s, id))
+    });
+    let launched = tokio::time::timeout(Duration::from_secs(20), both);
+    assert!(launched.await.is_ok(), "{:#?}", simulator.tasks());
     for task in simulator.tasks() {
         if task.state == "TASK_STAGING" {
             simulator.set_task_state(&task.id, "TASK_RUNNING").unwrap();
