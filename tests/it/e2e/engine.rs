@@ -2,6 +2,7 @@
 //! edits without end that nobody notices.
 
 pub(crate) mod replica; // two control planes for one Marathon, and a client that asks for everything
+mod warming; // how long clusters warm, by Envoy's own count
 
 use std::collections::BTreeSet;
 
@@ -245,6 +246,7 @@ async fn flips_under_load_for_a_while() {
     let mesh = started(Options::default()).await;
     let client = client(&mesh).await;
     let load = load(&client).await;
+    let warming = warming::Watch::start(mesh.workloads().into_iter().map(|envoy| envoy.admin));
     let until = Instant::now() + Duration::from_secs(seconds);
     let mut round = 0;
     while round == 0 || Instant::now() < until {
@@ -265,6 +267,8 @@ async fn flips_under_load_for_a_while() {
         flip(&mesh, |files| files.delete(REVIEWS)).await;
         load.more(5).await;
     }
+    let warmth = warming.finish().await;
+    println!("{round} rounds in {seconds} s; clusters warming: {warmth:?}");
     unharmed(load).await;
     end(mesh).await;
 }
