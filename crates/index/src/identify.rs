@@ -95,27 +95,41 @@ pub fn identify(world: &World, claim: &Claim<'_>, peer: IpAddr) -> Result<Proxy,
     })
 }
 
-/// Whether instances that changed can make a node another proxy than it was, in a mesh that stays
-/// as it is. Nearly every node has the id of its instance, and then no other instance matters.
-pub fn may_differ(proxy: &Proxy, claim: &Claim<'_>, changes: &ChangeSet) -> bool {
-    let (Some(instance), Ok(node)) = (&proxy.instance, Node::parse(claim.node_id)) else {
-        return !changes.instances.is_empty();
-    };
-    let task = claim.metadata.get("MESOS_TASK_ID").and_then(Value::as_str);
-    let ids = [Some(node.id), task].into_iter().flatten();
-    let mut ids = ids.flat_map(|id| [id, crate::instance_id(id)]);
-    let by_id = ids.clone().any(|id| *id == *instance.id.as_str());
-    match by_id && instance.agent.is_some() {
-        true => ids.any(|id| changes.instances.contains(id)),
-        false => !changes.instances.is_empty(),
-    }
-}
+/// The instances that decide which proxy a node is, as long as the mesh stays as it is. Nearly every
+/// node has the id of its instance, and then no other instance matters; else any may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchors(Option<Box<[Box<str>]>>);
 
 struct Node<'a> {
     role: Role,
     ip: IpAddr,
     id: &'a str,
     domain: &'a str,
+}
+
+// === impl Anchors ===
+
+impl Anchors {
+    /// Of a node that was found to be that proxy.
+    pub fn of(proxy: &Proxy, claim: &Claim<'_>) -> Anchors {
+        let (Some(instance), Ok(node)) = (&proxy.instance, Node::parse(claim.node_id)) else {
+            return Anchors(None);
+        };
+        let task = claim.metadata.get("MESOS_TASK_ID").and_then(Value::as_str);
+        let ids = [Some(node.id), task].into_iter().flatten();
+        let mut ids = ids.flat_map(|id| [id, crate::instance_id(id)]);
+        let by_id = ids.clone().any(|id| *id == *instance.id.as_str());
+        let known = by_id && instance.agent.is_some();
+        Anchors(known.then(|| ids.by_ref().map(Box::from).collect()))
+    }
+
+    /// Whether instances that changed can make the node another proxy than it was.
+    pub fn moved_by(&self, changes: &ChangeSet) -> bool {
+        match &self.0 {
+            Some(ids) => ids.iter().any(|id| changes.instances.contains(&**id)),
+            None => !changes.instances.is_empty(),
+        }
+    }
 }
 
 // === impl Node ===

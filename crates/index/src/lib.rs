@@ -43,7 +43,7 @@ use ruling::Ruling;
 use workloads::Workloads;
 
 pub use config::validate;
-pub use identify::{Claim, Unidentified, identify, may_differ};
+pub use identify::{Anchors, Claim, Unidentified, identify};
 pub use mesh::{mesh, unreadable as unreadable_mesh};
 
 /// The namespace of everything that Marathon runs.

@@ -61,7 +61,7 @@ impl Fleet {
             return;
         }
         let mut engine = self.0.engine.lock();
-        let touched = engine.update(&world, changes);
+        engine.update(&world, changes);
         self.0.world.store(Some(world.clone()));
         let streams: Vec<Arc<Stream>> = self
             .0
@@ -70,7 +70,7 @@ impl Fleet {
             .map(|entry| entry.value().clone())
             .collect();
         for stream in streams {
-            stream.refresh(&mut engine, &world, changes, &touched, since);
+            stream.refresh(&mut engine, &world, changes, since);
         }
         self.0.served.store(world.generation, Ordering::Release);
     }

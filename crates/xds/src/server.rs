@@ -18,6 +18,7 @@ mod listen;
 mod open_files;
 mod quarantine;
 mod requests;
+mod seldom;
 mod service;
 mod session;
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub struct Snapshot {
 pub struct SnapshotBuilder {
     shared: [Vec<Arc<Resources>>; Kind::COUNT],
     own: [BTreeMap<Arc<str>, Arc<Resource>>; Kind::COUNT],
+    kept: [Option<Layers>; Kind::COUNT],
     generation: u64,
     made_at: Option<Instant>,
 }
@@ -122,6 +123,13 @@ impl SnapshotBuilder {
             .fold(self, |builder, resource| builder.insert(kind, resource))
     }
 
+    /// Has all of that kind as another snapshot has it, whatever else is added: nothing is put
+    /// together again for a kind that a change left alone.
+    pub fn keep(mut self, kind: Kind, of: &Snapshot) -> Self {
+        self.kept[kind.index()] = Some(of.layers(kind).clone());
+        self
+    }
+
     /// When the change that the snapshot brings was known.
     pub fn made_at(mut self, made_at: Instant) -> Self {
         self.made_at = Some(made_at);
@@ -130,16 +138,16 @@ impl SnapshotBuilder {
 
     /// The finished snapshot.
     pub fn build(self) -> Arc<Snapshot> {
-        let mut layers = self
-            .shared
-            .into_iter()
-            .zip(self.own)
-            .map(|(mut sets, own)| {
-                if !own.is_empty() {
-                    sets.push(Arc::new(Resources::from(own)));
-                }
-                Layers::new(sets)
-            });
+        let parts = self.shared.into_iter().zip(self.own).zip(self.kept);
+        let mut layers = parts.map(|((mut sets, own), kept)| {
+            if let Some(kept) = kept {
+                return kept;
+            }
+            if !own.is_empty() {
+                sets.push(Arc::new(Resources::from(own)));
+            }
+            Layers::new(sets)
+        });
         let kinds = std::array::from_fn(|_| layers.next().unwrap_or_default());
         Arc::new(Snapshot {
             kinds,
@@ -324,6 +332,22 @@ mod tests {
             "own sets have no history"
         );
         assert_eq!(changes(&old, &with(&second, "1")), None);
+    }
+
+    #[test]
+    fn a_kind_that_is_kept_is_the_same_and_the_others_are_new() {
+        let before = Snapshot::builder(1)
+            .insert(Kind::Cluster, resource("a", "1"))
+            .insert(Kind::Route, Resource::new(Kind::Route, "r", "1"))
+            .build();
+        let after = Snapshot::builder(2)
+            .keep(Kind::Cluster, &before)
+            .insert(Kind::Route, Resource::new(Kind::Route, "r", "2"))
+            .build();
+        assert_eq!((names(&after), after.generation), (vec!["a"], 2));
+        let changes = after.changes_since(&before, Kind::Cluster);
+        assert!(changes.is_some_and(|names| names.is_empty()));
+        assert_ne!(after.version(Kind::Route), before.version(Kind::Route));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use model::{Capture, ChangeSet, Labels, Proxy, Role, World};
 use serde_json::{Value, json};
 
 use super::fixtures::*;
-use crate::{Claim, Unidentified, identify, may_differ};
+use crate::{Anchors, Claim, Unidentified, identify};
 
 const REMOTE: &str = "192.0.2.1";
 
@@ -233,6 +233,7 @@ fn only_its_own_instance_can_make_a_known_node_another() {
             node_id: &node_id,
             metadata: &metadata,
         };
-        assert_eq!(may_differ(&proxy, &claim, &changed), differs, "{claimed}");
+        let anchors = Anchors::of(&proxy, &claim);
+        assert_eq!(anchors.moved_by(&changed), differs, "{claimed}");
     }
 }

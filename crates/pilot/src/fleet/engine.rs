@@ -1,35 +1,44 @@
 //! The shared sets: compiled once, handed to every proxy that runs them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use envoy::{Compiler, Plan, SetChange, SetKey};
 use model::{ChangeSet, Diagnostic, ObjectRef, Proxy, World};
-use xds::{Kind, Resource, Resources, Snapshot};
+use slab::Slab;
+use xds::{Kind, Resource, Resources, Snapshot, SnapshotBuilder};
 
 /// The compiler, and what it has compiled in the form in which it is sent.
 #[derive(Default)]
 pub(super) struct Engine {
     compiler: Compiler,
-    sets: HashMap<SetKey, Set>,
+    sets: Slab<Set>,
+    /// Where each set is, so that a change that concerns thousands of proxies looks up no key.
+    places: HashMap<SetKey, Place>,
+    /// How many there were.
+    updates: u64,
 }
+
+/// Of a set, as long as a plan that has it is joined.
+pub(super) type Place = usize;
 
 struct Set {
     kind: Kind,
     resources: Arc<Resources>,
+    /// The update that changed it last.
+    changed: u64,
 }
 
 // === impl Engine ===
 
 impl Engine {
-    /// Compiles what a change touches; tells which sets differ.
-    pub(super) fn update(&mut self, world: &Arc<World>, changes: &ChangeSet) -> HashSet<SetKey> {
-        let set_changes = self.compiler.update(world, changes);
-        set_changes
-            .into_iter()
-            .map(|change| self.take(change))
-            .collect()
+    /// Compiles what a change touches.
+    pub(super) fn update(&mut self, world: &Arc<World>, changes: &ChangeSet) {
+        self.updates += 1;
+        for change in self.compiler.update(world, changes) {
+            self.take(change);
+        }
     }
 
     /// Whether the latest update may have made the plan of a proxy another.
@@ -57,22 +66,67 @@ impl Engine {
         }
     }
 
+    /// Where the sets of a plan are, in its order.
+    pub(super) fn places(&self, plan: &Plan) -> Box<[Place]> {
+        let sets = plan.sets.iter();
+        sets.filter_map(|set| self.places.get(set))
+            .copied()
+            .collect()
+    }
+
     /// What a proxy runs: its shared sets, and over them what is its own.
     pub(super) fn snapshot(
         &self,
         generation: u64,
-        plan: &Plan,
+        places: &[Place],
         own: &Own,
         since: Instant,
     ) -> Arc<Snapshot> {
-        let mut builder = Snapshot::builder(generation).made_at(since);
-        for set in plan.sets.iter().filter_map(|key| self.sets.get(key)) {
-            builder = builder.share(set.kind, set.resources.clone());
+        let builder = Snapshot::builder(generation).made_at(since);
+        let share = |builder, kind| self.share(builder, kind, places, own);
+        Kind::ALL.into_iter().fold(builder, share).build()
+    }
+
+    /// What a proxy runs after the latest update, which left its plan as it was; `None` if that
+    /// changed none of its sets. Only kinds with a set that changed are put together again.
+    pub(super) fn next(
+        &self,
+        before: &Snapshot,
+        generation: u64,
+        places: &[Place],
+        own: &Own,
+        since: Instant,
+    ) -> Option<Arc<Snapshot>> {
+        let mut changed = [false; Kind::COUNT];
+        for set in places.iter().map(|place| &self.sets[*place]) {
+            changed[set.kind.index()] |= set.changed == self.updates;
         }
-        for kind in Kind::ALL {
-            builder = builder.share(kind, own[kind.index()].clone());
+        if !changed.contains(&true) {
+            return None;
         }
-        builder.build()
+        let builder = Snapshot::builder(generation).made_at(since);
+        let next = Kind::ALL.into_iter().fold(builder, |builder, kind| {
+            if changed[kind.index()] {
+                self.share(builder, kind, places, own)
+            } else {
+                builder.keep(kind, before)
+            }
+        });
+        Some(next.build())
+    }
+
+    fn share(
+        &self,
+        builder: SnapshotBuilder,
+        kind: Kind,
+        places: &[Place],
+        own: &Own,
+    ) -> SnapshotBuilder {
+        let sets = places.iter().map(|place| &self.sets[*place]);
+        sets.filter(|set| set.kind == kind)
+            .map(|set| &set.resources)
+            .chain([&own[kind.index()]])
+            .fold(builder, |builder, set| builder.share(kind, set.clone()))
     }
 
     /// The Istio objects that a resource came from.
@@ -80,22 +134,25 @@ impl Engine {
         self.compiler.origins(compiled_kind(kind), name)
     }
 
-    fn take(&mut self, change: SetChange) -> SetKey {
+    fn take(&mut self, change: SetChange) {
         if change.gone {
-            self.sets.remove(&change.set);
-            return change.set;
+            if let Some(place) = self.places.remove(&change.set) {
+                self.sets.remove(place);
+            }
+            return;
         }
-        let kind = kind(change.kind);
-        let upserts = change
-            .upserts
-            .into_iter()
-            .map(|resource| encoded(resource).1);
-        let set = self.sets.entry(change.set.clone()).or_insert_with(|| Set {
-            kind,
-            resources: Arc::default(),
+        let upserts = change.upserts.into_iter();
+        let upserts = upserts.map(|resource| encoded(resource).1);
+        let place = *self.places.entry(change.set).or_insert_with(|| {
+            self.sets.insert(Set {
+                kind: kind(change.kind),
+                resources: Arc::default(),
+                changed: 0,
+            })
         });
+        let set = &mut self.sets[place];
         set.resources = Arc::new(set.resources.derive(upserts, change.removals));
-        change.set
+        set.changed = self.updates;
     }
 }
 

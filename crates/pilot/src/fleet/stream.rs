@@ -1,18 +1,17 @@
 //! One connected proxy.
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use envoy::{Plan, SetKey};
-use index::{Claim, Unidentified, may_differ};
+use envoy::Plan;
+use index::{Anchors, Claim, Unidentified};
 use model::{ChangeSet, Diagnostic, Proxy, World};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use xds::{Node, Snapshot};
 
-use super::engine::{Engine, Own, own};
+use super::engine::{Engine, Own, Place, own};
 
 /// Where a stream finds its latest snapshot.
 pub(super) type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
@@ -27,7 +26,10 @@ pub(super) struct Stream {
 
 struct Served {
     proxy: Proxy,
+    anchors: Anchors,
     plan: Plan,
+    /// Of the plan's sets.
+    places: Box<[Place]>,
     /// The plan's own resources, in the form in which they are sent.
     own: Own,
 }
@@ -43,8 +45,8 @@ impl Stream {
         world: &World,
     ) -> Result<(Stream, Snapshots), Unidentified> {
         let proxy = identify(world, &node, peer)?;
-        let served = Served::new(proxy, engine);
-        let first = engine.snapshot(world.generation, &served.plan, &served.own, Instant::now());
+        let served = Served::new(proxy, &node, engine);
+        let first = served.snapshot(engine, world, Instant::now());
         let (snapshots, receiver) = watch::channel(Some(first));
         Ok((
             Stream {
@@ -63,16 +65,20 @@ impl Stream {
         engine: &mut Engine,
         world: &World,
         changes: &ChangeSet,
-        touched: &HashSet<SetKey>,
         since: Instant,
     ) {
         let mut served = self.served.lock();
-        let replanned = served.replan(self, engine, world, changes);
-        if !replanned && !served.plan.sets.iter().any(|set| touched.contains(set)) {
-            return;
+        let before = match served.replan(self, engine, world, changes) {
+            true => None,
+            false => self.snapshot(),
+        };
+        let next = match before {
+            Some(before) => served.next(engine, &before, world, since),
+            None => Some(served.snapshot(engine, world, since)),
+        };
+        if let Some(next) = next {
+            self.snapshots.send_replace(Some(next));
         }
-        let snapshot = engine.snapshot(world.generation, &served.plan, &served.own, since);
-        self.snapshots.send_replace(Some(snapshot));
     }
 
     pub(super) fn close(&self, engine: &mut Engine) {
@@ -95,10 +101,30 @@ impl Stream {
 // === impl Served ===
 
 impl Served {
-    fn new(proxy: Proxy, engine: &mut Engine) -> Served {
+    fn new(proxy: Proxy, node: &Node, engine: &mut Engine) -> Served {
         let mut plan = engine.join(&proxy);
         let own = own(std::mem::take(&mut plan.own));
-        Served { proxy, plan, own }
+        Served {
+            anchors: Anchors::of(&proxy, &claim(node)),
+            places: engine.places(&plan),
+            proxy,
+            plan,
+            own,
+        }
+    }
+
+    fn snapshot(&self, engine: &Engine, world: &World, since: Instant) -> Arc<Snapshot> {
+        engine.snapshot(world.generation, &self.places, &self.own, since)
+    }
+
+    fn next(
+        &self,
+        engine: &Engine,
+        before: &Snapshot,
+        world: &World,
+        since: Instant,
+    ) -> Option<Arc<Snapshot>> {
+        engine.next(before, world.generation, &self.places, &self.own, since)
     }
 
     /// Plans again if the change concerns the proxy itself; tells whether it did.
@@ -110,7 +136,7 @@ impl Served {
         changes: &ChangeSet,
     ) -> bool {
         // Who a proxy is depends on instances alone; its node id does not change.
-        let moved = changes.mesh || may_differ(&self.proxy, &claim(&stream.node), changes);
+        let moved = changes.mesh || self.anchors.moved_by(changes);
         let now = || identify(world, &stream.node, stream.peer).ok();
         let now = moved.then(now).flatten();
         let other = now.filter(|proxy| *proxy != self.proxy);
@@ -119,7 +145,7 @@ impl Served {
         }
         let proxy = other.unwrap_or_else(|| self.proxy.clone());
         // Join before leave: what both plans share stays compiled.
-        let before = std::mem::replace(self, Served::new(proxy, engine));
+        let before = std::mem::replace(self, Served::new(proxy, &stream.node, engine));
         engine.leave(&before.plan);
         true
     }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use futures::StreamExt;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::seldom::seldom;
 use super::service::Discovery;
 
 /// HTTP/2 pings go out this often, and a peer that does not answer is dead.
@@ -83,13 +85,11 @@ async fn serve(
         .initial_stream_window_size(STREAM_WINDOW)
         .serve_connection(TokioIo::new(socket), service);
     let mut connection = pin!(connection);
+    let mut over = seldom(over(&ending, peer, age));
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => Some(ended),
-        () = ending.cancelled() => None,
-        () = lived(age) => {
-            tracing::debug!(%peer, "the connection is old enough");
-            None
-        }
+        Some(()) = over.next() => None,
     };
     // Streams on it end with status OK, after the GOAWAY that keeps the client from opening more.
     let ended = match ended {
@@ -120,6 +120,14 @@ fn lifetime(discovery: &Discovery) -> Option<Duration> {
 /// `at` is between 0 and 1.
 fn jittered(age: Duration, at: f64) -> Duration {
     age.mul_f64(1.0 - JITTER + 2.0 * JITTER * at)
+}
+
+/// Waits until the connection must end.
+async fn over(ending: &CancellationToken, peer: SocketAddr, age: Option<Duration>) {
+    tokio::select! {
+        () = ending.cancelled() => {}
+        () = lived(age) => tracing::debug!(%peer, "the connection is old enough"),
+    }
 }
 
 async fn lived(age: Option<Duration>) {

@@ -11,6 +11,9 @@ use crate::deframe::{DeframeError, Deframer};
 use crate::message::Request;
 use crate::wire::{Reader, WireNode};
 
+/// A request, with the node if that is told for the first time; none if the client has no more.
+pub(super) type Received = Result<Option<(Option<WireNode>, Request)>, Status>;
+
 /// Reads one request after the other.
 pub(super) struct Requests {
     body: Incoming,
@@ -27,9 +30,9 @@ impl Requests {
         }
     }
 
-    /// The next request; none if the client has no more. Nothing is lost if this is dropped while
+    /// The next request. Nothing is lost if this is dropped while
     /// it waits.
-    pub(super) async fn next(&mut self) -> Result<Option<(Option<WireNode>, Request)>, Status> {
+    pub(super) async fn next(&mut self) -> Received {
         loop {
             if let Some(message) = self.deframer.next().map_err(|error| status(&error))? {
                 let request = self.reader.read(&message);

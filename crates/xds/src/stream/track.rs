@@ -222,6 +222,9 @@ impl Track {
 
     /// Rejected content that has changed since may go out again.
     pub(crate) fn forgive(&mut self, snapshot: &Snapshot, withheld: &Withheld) {
+        if self.rejected.is_empty() {
+            return;
+        }
         let kind = self.kind;
         self.rejected
             .retain(|name, version| match snapshot.get(kind, name) {
