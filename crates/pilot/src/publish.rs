@@ -19,6 +19,9 @@ use crate::fleet::Fleet;
 /// The codes of what sources find.
 const OF_SOURCES: &str = "PH01";
 
+/// So many changes of endpoints and instances together are few.
+const FEW: usize = 32;
+
 /// Owns the index.
 pub(crate) struct Publisher {
     pub(crate) index: Index,
@@ -108,6 +111,11 @@ impl Publisher {
         }
         log_publication(&world, &changes);
         let fleet = self.fleet.clone();
+        // Few endpoints are compiled in less time than another thread needs to wake up.
+        if is_small(&changes) {
+            fleet.publish(world, &changes, since.into_std());
+            return;
+        }
         // Compiling is work for a processor, not for the threads that serve streams.
         let compile =
             tokio::task::spawn_blocking(move || fleet.publish(world, &changes, since.into_std()));
@@ -115,6 +123,20 @@ impl Publisher {
             warn!(error = %stopped, "compiling stopped; proxies keep what they have");
         }
     }
+}
+
+/// Whether nothing but the endpoints of a few services changed.
+fn is_small(changes: &ChangeSet) -> bool {
+    let ChangeSet {
+        services,
+        endpoints,
+        instances,
+        config,
+        mesh,
+        diagnostics: _,
+    } = changes;
+    let few = endpoints.len() + instances.len() <= FEW;
+    few && services.is_empty() && config.is_empty() && !mesh
 }
 
 /// Endpoints come and go all the time; a change of configuration is news.
