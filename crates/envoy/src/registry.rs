@@ -3,6 +3,9 @@
 //! The World has lists in order of precedence; here they are maps. A registry goes from one World
 //! to the next and makes anew only what depends on what changed: endpoints change nothing of it.
 
+mod by_host;
+mod nearby;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +13,8 @@ use std::time::Duration;
 use model::authentication::Policies;
 use model::route::{Destination, PortRef};
 use model::{
-    ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Proxy, Service, TrafficPolicy, World,
+    ChangeSet, DestinationRule, Endpoint, Hostname, Labels, Proxy, Service, Spot, TrafficPolicy,
+    World,
 };
 
 use crate::cluster::{Outbound, unknown_destination};
@@ -21,6 +25,9 @@ use crate::patch::{Filters, Patches};
 use crate::route::{Alike, MeshRoutes};
 use crate::tls::{Secret, Secrets};
 use crate::view::{Rules, lists};
+
+pub(crate) use self::by_host::ByHost;
+use self::nearby::Nearby;
 
 /// A World, indexed.
 #[derive(Debug, Clone)]
@@ -37,6 +44,7 @@ pub(crate) struct Registry {
     unknown: Arc<str>,
     default_routes: Arc<Alike>,
     sticky_routes: Arc<Alike>,
+    nearby: Arc<Nearby>,
 }
 
 /// The services, by what else than their own name they are found by.
@@ -48,14 +56,6 @@ struct Names {
     ports: BTreeMap<u16, PortServices>,
     /// Whether proxies resolve names of any of them as they are asked for.
     dynamic: bool,
-}
-
-/// Values that apply to a host or to all hosts under a wildcard; for a host, the most specific.
-#[derive(Debug)]
-pub(crate) struct ByHost<T> {
-    exact: HashMap<Hostname, Arc<T>>,
-    /// The most specific first; among equals in order of arrival.
-    wildcards: Vec<(Hostname, Arc<T>)>,
 }
 
 /// A cluster to be: the service, the port with its protocol, the subset with its labels, and the
@@ -86,6 +86,7 @@ impl Registry {
             unknown: unknown_destination(&world.mesh),
             default_routes: Arc::new(Alike::new(false, &world.mesh)),
             sticky_routes: Arc::new(Alike::new(true, &world.mesh)),
+            nearby: Arc::default(),
             world,
         };
         registry.routes = Arc::new(MeshRoutes::new(&registry));
@@ -96,6 +97,7 @@ impl Registry {
     pub(crate) fn advance(&self, world: &Arc<World>, changes: &ChangeSet) -> Registry {
         let mut next = Registry {
             world: world.clone(),
+            nearby: Arc::default(),
             ..self.clone()
         };
         let services = !changes.services.is_empty();
@@ -132,6 +134,11 @@ impl Registry {
     /// Every service, in order of the names.
     pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
         self.world.services.values()
+    }
+
+    /// The services that have an endpoint with another address from there, in order of the names.
+    pub(crate) fn services_otherwise_from(&self, spot: Spot) -> &[Arc<Service>] {
+        self.nearby.of(spot, self)
     }
 
     /// The services of each port that is served.
@@ -352,42 +359,5 @@ impl Names {
             }
         }
         names
-    }
-}
-
-// === impl ByHost ===
-
-impl<T> ByHost<T> {
-    pub(crate) fn get(&self, host: &Hostname) -> Option<&Arc<T>> {
-        if let Some(value) = self.exact.get(host) {
-            return Some(value);
-        }
-        let mut wildcards = self.wildcards.iter();
-        let (_, value) = wildcards.find(|(pattern, _)| pattern.covers(host))?;
-        Some(value)
-    }
-}
-
-impl<T> Default for ByHost<T> {
-    fn default() -> ByHost<T> {
-        std::iter::empty().collect()
-    }
-}
-
-impl<T> FromIterator<(Hostname, Arc<T>)> for ByHost<T> {
-    /// The first value of a host wins.
-    fn from_iter<I: IntoIterator<Item = (Hostname, Arc<T>)>>(values: I) -> ByHost<T> {
-        let mut exact = HashMap::new();
-        let mut wildcards: Vec<(Hostname, Arc<T>)> = Vec::new();
-        for (host, value) in values {
-            match host.is_wildcard() {
-                true => wildcards.push((host, value)),
-                false => {
-                    exact.entry(host).or_insert(value);
-                }
-            }
-        }
-        wildcards.sort_by_key(|(host, _)| std::cmp::Reverse(host.specificity()));
-        ByHost { exact, wildcards }
     }
 }

@@ -6,7 +6,7 @@ use super::set::{Scope, SetKey};
 use crate::built::Built;
 use crate::collector;
 use crate::compile::{Asking, black_hole, router, services, sidecar};
-use crate::registry::{Registry, Target, served};
+use crate::registry::{Registry, Target};
 use crate::route::{Caller, Source};
 use crate::tls::Secret;
 
@@ -102,24 +102,11 @@ fn ports(registry: &Registry) -> impl Iterator<Item = u16> {
 }
 
 fn endpoints_from(spot: Spot, registry: &Registry, buffer: &mut Vec<u8>) -> Vec<Built> {
-    let mut all = Vec::new();
-    for service in registry.services() {
-        let here =
-            |port: u16| spots(registry.endpoints(&service.host, port)).any(|own| own == spot);
-        if !served(service).any(|port| here(port.number)) {
-            continue;
-        }
-        for target in registry.targets(service) {
-            all.push(services::assignment(
-                registry,
-                target,
-                Some(spot),
-                None,
-                buffer,
-            ));
-        }
-    }
-    all
+    let services = registry.services_otherwise_from(spot).iter();
+    services
+        .flat_map(|service| registry.targets(service))
+        .map(|target| services::assignment(registry, target, Some(spot), None, buffer))
+        .collect()
 }
 
 fn listeners_from(spot: Spot, reporting: Option<&Reporting>, registry: &Registry) -> Vec<Built> {
