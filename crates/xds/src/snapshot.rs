@@ -9,6 +9,7 @@
 //!   shared: Arc<Resources>  ◄── thousands of snapshots
 //! ```
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -230,13 +231,34 @@ where
     type Item = I::Item;
 
     fn next(&mut self) -> Option<I::Item> {
-        if let [only] = &mut self.0[..] {
+        let layers = &mut self.0[..];
+        if let [only] = layers {
             return only.next();
         }
-        let heads = self.0.iter_mut().filter_map(|layer| layer.peek());
-        let name = heads.map(|(name, _)| *name).min()?;
-        let at_name = |layer: &mut Peekable<I>| layer.next_if(|(head, _)| *head == name);
-        self.0.iter_mut().filter_map(at_name).last()
+        // Names are compared as seldom as can be: every walk over a snapshot comes through here.
+        let mut least: Option<(usize, &str)> = None;
+        let mut is_hidden = false;
+        for (at, layer) in layers.iter_mut().enumerate() {
+            let Some((name, _)) = layer.peek() else {
+                continue;
+            };
+            match least.map_or(Ordering::Less, |(_, least)| (***name).cmp(least)) {
+                Ordering::Less => (least, is_hidden) = (Some((at, &***name)), false),
+                Ordering::Equal => is_hidden = true,
+                Ordering::Greater => {}
+            }
+        }
+        let (at, name) = least?;
+        let first = layers[at].next();
+        if !is_hidden {
+            return first;
+        }
+        let at_name = |layer: &mut Peekable<I>| layer.next_if(|(head, _)| ***head == *name);
+        layers[at + 1..]
+            .iter_mut()
+            .filter_map(at_name)
+            .last()
+            .or(first)
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn pays(count: usize, total: usize) -> bool {
 /// Adds names to a set.
 pub(crate) fn add_all(set: &mut BTreeSet<Arc<str>>, mut names: BTreeSet<Arc<str>>) {
     match pays(names.len(), set.len()) {
+        true if set.is_empty() => *set = names,
         true => set.append(&mut names),
         false => set.extend(names),
     }
@@ -47,9 +48,15 @@ pub(crate) fn keep_named(set: &mut BTreeSet<Arc<str>>, ledger: &Ledger) {
         set.retain(|name| ledger.is_named(name));
         return;
     }
-    let named = ledger.names().map(|name| (name, ()));
-    let both = join(set.iter().map(|name| (name, ())), named);
-    let both = both.filter(|(_, pair)| matches!(pair, Pair::Both((), ())));
+    let pairs = || {
+        let named = ledger.names().map(|name| (name, ()));
+        join(set.iter().map(|name| (name, ())), named)
+    };
+    // Nearly always all of them: a client asks for the endpoints of the clusters that it was sent.
+    if !pairs().any(|(_, pair)| pair == Pair::Left(())) {
+        return;
+    }
+    let both = pairs().filter(|(_, pair)| *pair == Pair::Both((), ()));
     *set = both.map(|(name, _)| Arc::clone(name)).collect();
 }
 
@@ -95,21 +102,27 @@ impl Ledger {
             return put.collect();
         }
         let mut had = Vec::with_capacity(sent.len());
-        let before = std::mem::take(&mut self.entries);
-        let sent = sent.iter().map(|r| (Arc::clone(&r.name), r));
-        let entries: BTreeMap<_, _> = join(before.into_iter(), sent)
-            .map(|(name, pair)| {
-                let (named, held, resource) = match pair {
-                    Pair::Left(entry) => return (name, entry),
-                    Pair::Right(resource) => (false, None, resource),
-                    Pair::Both(entry, resource) => (entry.named, entry.held, resource),
-                };
-                had.push(held);
-                let held = Some(Held::Sent(Arc::clone(resource)));
-                (name, Entry { named, held })
-            })
-            .collect();
-        self.entries = entries;
+        let mut new = Vec::new();
+        let entries = self.entries.iter_mut();
+        for (name, pair) in join(entries, sent.iter().map(|r| (&r.name, r))) {
+            let held = |resource| Some(Held::Sent(Arc::clone(resource)));
+            match pair {
+                Pair::Left(_) => {}
+                Pair::Right(resource) => {
+                    had.push(None);
+                    let (named, held) = (false, held(resource));
+                    new.push((Arc::clone(name), Entry { named, held }));
+                }
+                Pair::Both(entry, resource) => {
+                    had.push(std::mem::replace(&mut entry.held, held(resource)));
+                }
+            }
+        }
+        let mut new = BTreeMap::from_iter(new);
+        match self.entries.is_empty() {
+            true => self.entries = new,
+            false => self.entries.append(&mut new),
+        }
         had
     }
 
