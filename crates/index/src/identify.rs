@@ -3,6 +3,7 @@
 //! Node ids are `sidecar~<ip>~<id>~<domain>` or `router~…`. The id is what Marathon put into
 //! `MESOS_TASK_ID`, whole or cut at its last dot as the agents of Istio 1.0 sent it.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -117,10 +118,9 @@ impl Anchors {
         };
         let task = claim.metadata.get("MESOS_TASK_ID").and_then(Value::as_str);
         let ids = [Some(node.id), task].into_iter().flatten();
-        let mut ids = ids.flat_map(|id| [id, crate::instance_id(id)]);
-        let by_id = ids.clone().any(|id| *id == *instance.id.as_str());
-        let known = by_id && instance.agent.is_some();
-        Anchors(known.then(|| ids.by_ref().map(Box::from).collect()))
+        let ids: BTreeSet<&str> = ids.flat_map(|id| [id, crate::instance_id(id)]).collect();
+        let known = ids.contains(instance.id.as_str()) && instance.agent.is_some();
+        Anchors(known.then(|| ids.into_iter().map(Box::from).collect()))
     }
 
     /// Whether instances that changed can make the node another proxy than it was.

@@ -4,6 +4,7 @@
 //! moment, because one edit often comes as several objects and a route should not be seen before
 //! its subset; it never waits longer than a maximum.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,18 +112,30 @@ impl Publisher {
         }
         log_publication(&world, &changes);
         let fleet = self.fleet.clone();
-        // Few endpoints are compiled in less time than another thread needs to wake up.
-        if is_small(&changes) {
-            fleet.publish(world, &changes, since.into_std());
-            return;
-        }
-        // Compiling is work for a processor, not for the threads that serve streams.
-        let compile =
-            tokio::task::spawn_blocking(move || fleet.publish(world, &changes, since.into_std()));
-        if let Err(stopped) = compile.await {
+        let is_small = is_small(&changes);
+        let compile = move || fleet.publish(world, &changes, since.into_std());
+        let compiled = match is_small {
+            // Done in less time than another thread needs to wake up.
+            true => unwound(compile),
+            // Work for a processor, not for the threads that serve streams.
+            false => {
+                let compiled = tokio::task::spawn_blocking(compile).await;
+                compiled.map_err(|stopped| stopped.to_string())
+            }
+        };
+        if let Err(stopped) = compiled {
             warn!(error = %stopped, "compiling stopped; proxies keep what they have");
         }
     }
+}
+
+/// Does some work; a panic ends the work and nothing else.
+fn unwound(work: impl FnOnce()) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        text.or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "panicked".into())
+    })
 }
 
 /// Whether nothing but the endpoints of a few services changed.
@@ -230,6 +243,7 @@ async fn until(at: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::{Hostname, ServicePort};
 
     const QUIET: Duration = Duration::from_millis(20);
     const LONGEST: Duration = Duration::from_millis(50);
@@ -256,6 +270,40 @@ mod tests {
         };
         assert_eq!(codes(&[]), ["PH0334", "PH0336"]);
         assert_eq!(codes(&found[1..2]), ["PH0336"]);
+    }
+
+    #[test]
+    fn a_panic_of_the_compiler_is_an_error_and_not_the_end() {
+        let text = |result: Result<(), String>| result.err();
+        assert_eq!(text(unwound(|| panic!("at once"))), Some("at once".into()));
+        let number = text(unwound(|| panic!("number {}", FEW)));
+        assert_eq!(number, Some(format!("number {FEW}")));
+        assert_eq!(text(unwound(|| {})), None);
+    }
+
+    #[test]
+    fn few_endpoints_are_small_and_nothing_else_is() {
+        let host: Hostname = "a.b".parse().unwrap();
+        let endpoints = |count: usize| ChangeSet {
+            endpoints: (0..count)
+                .map(|port| ServicePort {
+                    host: host.clone(),
+                    port: u16::try_from(port).unwrap(),
+                })
+                .collect(),
+            ..ChangeSet::default()
+        };
+        assert!(is_small(&endpoints(FEW)));
+        assert!(!is_small(&endpoints(FEW + 1)));
+        let mesh = ChangeSet {
+            mesh: true,
+            ..ChangeSet::default()
+        };
+        let services = ChangeSet {
+            services: [host.clone()].into(),
+            ..ChangeSet::default()
+        };
+        assert!(!is_small(&mesh) && !is_small(&services));
     }
 
     #[test]

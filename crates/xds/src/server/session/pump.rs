@@ -26,6 +26,8 @@ impl Session {
     pub(super) async fn pump(&self, live: &mut Live) -> Status {
         let mut over = seldom(self.over());
         loop {
+            // A client that never stops talking leaves the thread to others now and then.
+            tokio::task::coop::consume_budget().await;
             if let Err(status) = self.advance(live) {
                 return status;
             }
